@@ -1,0 +1,1 @@
+// This file lowers the last IR to LLVM.

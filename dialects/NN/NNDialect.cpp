@@ -1,0 +1,125 @@
+// This file implements the nn dialect: registration, verifiers, effects.
+#include "dialects/NN/NN.h"
+
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/OpImplementation.h"
+
+using namespace mlir;
+
+#include "dialects/NN/NNDialect.cpp.inc"
+#define GET_OP_CLASSES
+#include "dialects/NN/NNOps.cpp.inc"
+
+void dlc::nn::NNDialect::initialize() {
+  addOperations<
+#define GET_OP_LIST
+#include "dialects/NN/NNOps.cpp.inc"
+      >();
+}
+
+void dlc::nn::setIdentityEpilogue(OpBuilder &b, Location loc, Region &region,
+                                  Type accumulator) {
+  OpBuilder::InsertionGuard guard(b);
+  Block *block = b.createBlock(&region, region.end(), {accumulator}, {loc});
+  YieldOp::create(b, loc, block->getArguments());
+}
+
+/// Inputs are read, the init is read and written, when they are buffers.
+template <typename Op>
+static void bufferEffects(
+    Op op,
+    SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>> &out) {
+  for (OpOperand &operand : op->getOpOperands()) {
+    if (!isa<MemRefType>(operand.get().getType()))
+      continue;
+    if (op.isDpsInit(&operand))
+      out.emplace_back(MemoryEffects::Write::get(), &operand,
+                       SideEffects::DefaultResource::get());
+    else
+      out.emplace_back(MemoryEffects::Read::get(), &operand,
+                       SideEffects::DefaultResource::get());
+  }
+}
+
+/// Shapes of epilogue operands and arguments of the epilogue region.
+template <typename Op> static LogicalResult verifyEpilogue(Op op) {
+  auto init = cast<ShapedType>(op.getInit().getType());
+  Block &block = op.getEpilogue().front();
+  if (block.getNumArguments() != op.getEpilogueInputs().size() + 1)
+    return op.emitOpError("epilogue takes the accumulator and one element of "
+                          "each epilogue operand");
+  auto yield = cast<dlc::nn::YieldOp>(block.getTerminator());
+  if (yield.getNumOperands() != 1 ||
+      yield.getOperand(0).getType() != init.getElementType())
+    return op.emitOpError("epilogue must yield one element of the result");
+  for (auto [i, operand] : llvm::enumerate(op.getEpilogueInputs())) {
+    auto type = cast<ShapedType>(operand.getType());
+    if (block.getArgument(i + 1).getType() != type.getElementType())
+      return op.emitOpError("epilogue argument ") << i + 1 << " has a wrong type";
+    bool perChannel = type.getRank() == 1 &&
+                      type.getDimSize(0) == init.getDimSize(op.getChannelDim());
+    if (!perChannel && type.getShape() != init.getShape())
+      return op.emitOpError("epilogue operand ")
+             << i << " has neither the output's shape nor one element a channel";
+  }
+  return success();
+}
+
+LogicalResult dlc::nn::ConvOp::verify() {
+  auto in = cast<ShapedType>(getInput().getType());
+  auto filter = cast<ShapedType>(getFilter().getType());
+  auto init = cast<ShapedType>(getInit().getType());
+  int64_t rank = getSpatialRank();
+  if (in.getRank() != rank + 2 || filter.getRank() != rank + 2 ||
+      init.getRank() != rank + 2 ||
+      static_cast<int64_t>(getDilations().size()) != rank)
+    return emitOpError("ranks of operands, strides and dilations differ");
+  for (int64_t v : llvm::concat<const int64_t>(getStrides(), getDilations()))
+    if (v < 1)
+      return emitOpError("strides and dilations must be positive");
+  bool last = getChannelsLast();
+  int64_t channels = in.getDimSize(last ? rank + 1 : 1);
+  int64_t groupChannels = filter.getDimSize(last ? rank : 1);
+  int64_t outputs = filter.getDimSize(last ? rank + 1 : 0);
+  if (getGroup() < 1 || outputs % getGroup() != 0 ||
+      (!ShapedType::isDynamic(channels) &&
+       channels != groupChannels * static_cast<int64_t>(getGroup())))
+    return emitOpError("channels do not match groups");
+  for (int64_t d = 0; d < rank; ++d) {
+    int64_t i = in.getDimSize(last ? d + 1 : d + 2);
+    int64_t k = filter.getDimSize(last ? d : d + 2);
+    int64_t o = init.getDimSize(last ? d + 1 : d + 2);
+    if (ShapedType::isDynamic(i) || ShapedType::isDynamic(o))
+      continue;
+    if ((o - 1) * getStrides()[d] + (k - 1) * getDilations()[d] + 1 > i)
+      return emitOpError("spatial dimension ") << d << " reads past the input";
+  }
+  return verifyEpilogue(*this);
+}
+
+MutableOperandRange dlc::nn::ConvOp::getDpsInitsMutable() {
+  return getInitMutable();
+}
+void dlc::nn::ConvOp::getEffects(
+    SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>> &out) {
+  bufferEffects(*this, out);
+}
+
+LogicalResult dlc::nn::MatmulOp::verify() {
+  auto a = cast<ShapedType>(getA().getType());
+  auto b = cast<ShapedType>(getB().getType());
+  auto init = cast<ShapedType>(getInit().getType());
+  int64_t rank = a.getRank();
+  if (rank < 2 || init.getRank() != rank ||
+      (b.getRank() != rank && b.getRank() != 2))
+    return emitOpError("needs matrices, or equal batch ranks");
+  return verifyEpilogue(*this);
+}
+
+MutableOperandRange dlc::nn::MatmulOp::getDpsInitsMutable() {
+  return getInitMutable();
+}
+void dlc::nn::MatmulOp::getEffects(
+    SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>> &out) {
+  bufferEffects(*this, out);
+}

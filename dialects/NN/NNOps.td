@@ -1,0 +1,106 @@
+// The nn dialect: the operations whose kernels decide the speed of a network.
+#ifndef DLC_NN_OPS
+#define DLC_NN_OPS
+
+include "mlir/IR/OpBase.td"
+include "mlir/Interfaces/ControlFlowInterfaces.td"
+include "mlir/IR/EnumAttr.td"
+include "mlir/Interfaces/SideEffectInterfaces.td"
+include "mlir/Interfaces/DestinationStyleOpInterface.td"
+
+def NN_Dialect : Dialect {
+  let name = "nn";
+  let cppNamespace = "::dlc::nn";
+  let summary = "contractions of neural networks, with fused epilogues";
+  let description = [{
+    Upstream linalg has no convolution with groups, any rank, and an epilogue.
+    Everything that is not a contraction stays linalg. Operations are in
+    destination style and work on tensors (before the memory stage) and
+    memrefs (after it).
+
+    An epilogue is a region that maps one accumulated element to one stored
+    element. Its block arguments are the accumulator, then one element of each
+    epilogue operand. An epilogue operand has either the shape of the output or
+    rank 1 with the size of the output's channel dimension (bias, scales).
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect"];
+}
+
+def NN_Shaped : AnyTypeOf<[AnyRankedTensor, AnyStridedMemRef]>;
+
+class NN_Contraction<string mn, list<Trait> traits = []> :
+    Op<NN_Dialect, mn, traits # [
+       DeclareOpInterfaceMethods<DestinationStyleOpInterface>,
+       DeclareOpInterfaceMethods<MemoryEffectsOpInterface>,
+       SingleBlockImplicitTerminator<"YieldOp">]>;
+
+def NN_ConvOp : NN_Contraction<"conv"> {
+  let summary = "convolution (cross-correlation) of any spatial rank";
+  let description = [{
+    input [N, C, spatial...] or, with `channels_last`, [N, spatial..., C];
+    filter [O, C/group, kernel...] or, with `channels_last`,
+    [kernel..., C/group, O]; init and result like the input with O channels.
+    The input is not padded implicitly: pads are explicit `tensor.pad`.
+    Source: ONNX Conv-22.
+  }];
+  let arguments = (ins NN_Shaped:$input, NN_Shaped:$filter,
+    Variadic<NN_Shaped>:$epilogue_inputs, NN_Shaped:$init,
+    DenseI64ArrayAttr:$strides, DenseI64ArrayAttr:$dilations,
+    DefaultValuedAttr<I64Attr, "1">:$group,
+    DefaultValuedAttr<BoolAttr, "false">:$channels_last);
+  let results = (outs Optional<AnyRankedTensor>:$result);
+  let regions = (region SizedRegion<1>:$epilogue);
+  let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    unsigned getSpatialRank() { return getStrides().size(); }
+    unsigned getChannelDim() {
+      return getChannelsLast() ? getSpatialRank() + 1 : 1;
+    }
+    /// Type that products are summed in: argument 0 of the epilogue.
+    ::mlir::Type getAccumulatorType() {
+      return getEpilogue().front().getArgument(0).getType();
+    }
+  }];
+  let assemblyFormat = [{
+    `ins` `(` $input `,` $filter `:` type($input) `,` type($filter) `)`
+    (`epilogue` `(` $epilogue_inputs^ `:` type($epilogue_inputs) `)`)?
+    `outs` `(` $init `:` type($init) `)` attr-dict-with-keyword
+    $epilogue (`->` type($result)^)?
+  }];
+}
+
+def NN_MatmulOp : NN_Contraction<"matmul"> {
+  let summary = "batched matrix product";
+  let description = [{
+    a [batch..., M, K], b [batch..., K, N] or [K, N] (shared by all batches),
+    init [batch..., M, N]. The channel dimension of epilogue operands is N.
+    Source: ONNX MatMul-13, Gemm-13.
+  }];
+  let arguments = (ins NN_Shaped:$a, NN_Shaped:$b,
+    Variadic<NN_Shaped>:$epilogue_inputs, NN_Shaped:$init);
+  let results = (outs Optional<AnyRankedTensor>:$result);
+  let regions = (region SizedRegion<1>:$epilogue);
+  let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    unsigned getChannelDim() {
+      return ::mlir::cast<::mlir::ShapedType>(getInit().getType()).getRank() - 1;
+    }
+    ::mlir::Type getAccumulatorType() {
+      return getEpilogue().front().getArgument(0).getType();
+    }
+  }];
+  let assemblyFormat = [{
+    `ins` `(` $a `,` $b `:` type($a) `,` type($b) `)`
+    (`epilogue` `(` $epilogue_inputs^ `:` type($epilogue_inputs) `)`)?
+    `outs` `(` $init `:` type($init) `)` attr-dict-with-keyword
+    $epilogue (`->` type($result)^)?
+  }];
+}
+
+def NN_YieldOp : Op<NN_Dialect, "yield", [Pure, Terminator, ReturnLike]> {
+  let summary = "the element that an epilogue stores";
+  let arguments = (ins Variadic<AnyType>:$values);
+  let builders = [OpBuilder<(ins), [{ (void)$_state; }]>];
+  let assemblyFormat = "attr-dict ($values^ `:` type($values))?";
+}
+#endif

@@ -1,0 +1,27 @@
+// The rt dialect: C++ declarations.
+#pragma once
+
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/Dialect.h"
+#include "mlir/IR/OpDefinition.h"
+
+#include "dialects/RT/RTDialect.h.inc"
+#define GET_ATTRDEF_CLASSES
+#include "dialects/RT/RTAttrs.h.inc"
+
+namespace dlc::rt {
+inline constexpr llvm::StringLiteral kTarget = "rt.target";
+inline constexpr llvm::StringLiteral kName = "rt.name";
+inline constexpr llvm::StringLiteral kInputs = "rt.inputs";
+inline constexpr llvm::StringLiteral kOutputs = "rt.outputs";
+inline constexpr llvm::StringLiteral kArena = "rt.arena";
+inline constexpr llvm::StringLiteral kArenaBytes = "rt.arena_bytes";
+inline constexpr llvm::StringLiteral kArenaLowerBound =
+    "rt.arena_lower_bound_bytes";
+inline constexpr llvm::StringLiteral kLayer = "rt.layer";
+
+/// The target of the module around `op`; null when it has none.
+TargetAttr targetOf(mlir::Operation *op);
+/// Arguments and tensors in the arena start on multiples of this many bytes.
+inline constexpr int64_t kArenaAlign = 16;
+} // namespace dlc::rt

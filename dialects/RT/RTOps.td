@@ -1,0 +1,46 @@
+// The rt dialect: what generated code knows of its target and its memory.
+#ifndef DLC_RT_OPS
+#define DLC_RT_OPS
+
+include "mlir/IR/OpBase.td"
+include "mlir/IR/AttrTypeBase.td"
+include "mlir/Interfaces/SideEffectInterfaces.td"
+
+def RT_Dialect : Dialect {
+  let name = "rt";
+  let cppNamespace = "::dlc::rt";
+  let summary = "target facts and run-time structure of a compiled model";
+  let description = [{
+    `rt.target` on the module is the only place where passes look for facts
+    about the processor. Discardable attributes of this dialect:
+    - `rt.name` (module): prefix of every generated symbol
+    - `rt.inputs`, `rt.outputs` (entry function): arrays of dictionaries {name}
+    - `rt.arena_bytes`, `rt.arena_lower_bound_bytes` (entry function, i64)
+    - `rt.arena` (argument): the arena
+    - `rt.layer` (function): a dictionary {name, nodes, kernel, macs, ...}
+    - `rt.inplace` (operation): output may start where an operand starts
+  }];
+  let useDefaultAttributePrinterParser = 1;
+}
+
+def RT_TargetAttr : AttrDef<RT_Dialect, "Target"> {
+  let mnemonic = "target";
+  let summary = "the processor that code is generated for";
+  let parameters = (ins
+    StringRefParameter<"name as given to --target">:$name,
+    StringRefParameter<"LLVM triple">:$triple,
+    StringRefParameter<"LLVM CPU name">:$cpu,
+    StringRefParameter<"LLVM features">:$features,
+    StringRefParameter<"floating-point ABI: hard, soft or empty">:$float_abi,
+    StringRefParameter<"vector ISA of micro-kernels: scalar, sse, avx, avx512, neon, sve, mve">:$isa,
+    DefaultValuedParameter<"unsigned", "0">:$vector_bits,
+    DefaultValuedParameter<"unsigned", "16">:$vector_registers,
+    DefaultValuedParameter<"unsigned", "64">:$index_bits,
+    DefaultValuedParameter<"bool", "true">:$hosted,
+    DefaultValuedParameter<"bool", "false">:$fma_f32,
+    DefaultValuedParameter<"bool", "false">:$fma_f64,
+    DefaultValuedParameter<"bool", "false">:$dsp
+  );
+  let assemblyFormat = "`<` struct(params) `>`";
+}
+#endif

@@ -1,0 +1,32 @@
+// The operator table: (domain, operator, first opset, last opset) -> lowering.
+// It also prints --list-ops.
+#pragma once
+
+#include "passes/legalize/Node.h"
+
+namespace dlc::legalize {
+
+using LowerFn = LogicalResult (*)(Node &);
+
+struct OpEntry {
+  llvm::StringLiteral domain; ///< "" is ai.onnx
+  llvm::StringLiteral name;
+  int sinceVersion;           ///< first opset of this lowering
+  int untilVersion;           ///< last opset, or kLatest
+  llvm::StringLiteral dtypes; ///< element types that it accepts, for people
+  LowerFn lower;
+};
+
+inline constexpr int kLatest = 1 << 20;
+
+/// The lowering for a node; null when there is none.
+const OpEntry *lookUp(llvm::StringRef domain, llvm::StringRef name, int64_t opset);
+/// Whether any opset of the operator is in the table.
+bool knowsOperator(llvm::StringRef domain, llvm::StringRef name);
+/// All entries, ordered by domain, name and opset.
+llvm::ArrayRef<OpEntry> allOps();
+
+// Each family adds its entries; one function per file in this folder.
+void addActivations(std::vector<OpEntry> &table);
+
+} // namespace dlc::legalize
