@@ -1,5 +1,5 @@
 // This file lowers onnx.graph to nn, linalg, tensor and scf.
-#include "passes/Passes.h"
+#include "passes/legalize/Legalizer.h"
 
 namespace dlc {
 #define GEN_PASS_DEF_LEGALIZEONNX
@@ -8,6 +8,12 @@ namespace dlc {
 
 namespace {
 struct LegalizeOnnx : dlc::impl::LegalizeOnnxBase<LegalizeOnnx> {
-  void runOnOperation() override {}
+  void runOnOperation() override {
+    dlc::legalize::Legalizer legalizer(getOperation());
+    for (auto graph : llvm::make_early_inc_range(
+             getOperation().getOps<dlc::onnx::GraphOp>()))
+      if (mlir::failed(legalizer.run(graph)))
+        return signalPassFailure();
+  }
 };
 } // namespace

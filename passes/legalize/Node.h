@@ -160,10 +160,11 @@ public:
   /// nn.matmul of a [batch..., M, K] and b [batch..., K, N] or [K, N] with
   /// equal batch sizes, result element type `element` (also accumulator).
   Value matmul(Value a, Value bMatrix, Type element);
-  /// Element type conversion as ONNX Cast defines it (signed integers are
-  /// si/i types as ONNX says; see isUnsigned).
+  /// Element type conversion as ONNX Cast-19 defines it.
   Value cast(Value tensor, Type element);
-  Value castScalar(mlir::ImplicitLocOpBuilder &b, Value scalar, Type to);
+  /// The same for one signless scalar; `from` and `to` carry signedness.
+  static Value castScalar(mlir::ImplicitLocOpBuilder &b, Value scalar, Type from,
+                          Type to);
 
   LogicalResult loadInputs();
 
@@ -187,6 +188,8 @@ Type signless(Type type);
 /// Conversions between a scalar of a tensor's element type and its signless form.
 Value toSignless(mlir::ImplicitLocOpBuilder &b, Value scalar);
 Value fromSignless(mlir::ImplicitLocOpBuilder &b, Value scalar, Type type);
+/// The element type for a TensorProto.DataType; null for strings and unknown.
+Type onnxElementType(mlir::MLIRContext *ctx, int64_t dataType);
 /// tensor.extract, signless.
 Value extract(mlir::ImplicitLocOpBuilder &b, Value tensor, ValueRange indices);
 

@@ -27,6 +27,7 @@ bool knowsOperator(llvm::StringRef domain, llvm::StringRef name);
 llvm::ArrayRef<OpEntry> allOps();
 
 // Each family adds its entries; one function per file in this folder.
-void addActivations(std::vector<OpEntry> &table);
+void addCast(std::vector<OpEntry> &table);
+void addElementwise(std::vector<OpEntry> &table);
 
 } // namespace dlc::legalize

@@ -1,0 +1,178 @@
+// This file walks an onnx.graph in order and lowers it node by node.
+#include "passes/legalize/Legalizer.h"
+
+#include "passes/legalize/OpTable.h"
+
+using namespace mlir;
+using namespace dlc::legalize;
+
+std::optional<DenseElementsAttr> Legalizer::constant(Value lowered) {
+  DenseElementsAttr value;
+  if (matchPattern(lowered, m_Constant(&value)))
+    return value;
+  return std::nullopt;
+}
+
+LogicalResult Legalizer::checkOperators(onnx::GraphOp graph) {
+  // All missing operators at once, grouped, so that a user sees the whole gap.
+  llvm::MapVector<std::string, SmallVector<onnx::NodeOp>> missing;
+  graph.walk([&](onnx::NodeOp op) {
+    if (!dlc::legalize::lookUp(op.getDomain(), op.getOpType(), op.getOpset())) {
+      std::string name = (op.getDomain().empty() ? "" : op.getDomain().str() + ".") +
+                         op.getOpType().str() + "-" + std::to_string(op.getOpset());
+      missing[name].push_back(op);
+    }
+  });
+  for (auto &[name, nodes] : missing) {
+    auto diag = emitError(nodes.front().getLoc())
+                << "operator " << name << " is not supported ("
+                << nodes.size() << (nodes.size() == 1 ? " node)" : " nodes)");
+    for (onnx::NodeOp op : ArrayRef(nodes).drop_front())
+      diag.attachNote(op.getLoc()) << "also used here";
+  }
+  return success(missing.empty());
+}
+
+LogicalResult Legalizer::lowerNode(onnx::NodeOp op, OpBuilder &builder) {
+  const OpEntry *entry =
+      dlc::legalize::lookUp(op.getDomain(), op.getOpType(), op.getOpset());
+  if (!entry)
+    return emitError(op.getLoc())
+           << "operator " << op.getOpType() << " is not supported";
+  Node node(*this, op, builder);
+  if (failed(node.loadInputs()) || failed(entry->lower(node)))
+    return failure();
+  for (auto [i, result] : llvm::enumerate(op.getResults())) {
+    Value lowered = node.result(i);
+    if (lowered)
+      bind(result, lowered);
+    else if (!result.use_empty())
+      return node.error("output " + Twine(i) + " is not supported");
+  }
+  return success();
+}
+
+FailureOr<SmallVector<Value>> Legalizer::lowerGraph(Region &region,
+                                                    ValueRange arguments,
+                                                    OpBuilder &builder) {
+  Block &block = region.front();
+  for (auto [from, to] : llvm::zip_equal(block.getArguments(), arguments))
+    bind(from, to);
+  for (Operation &op : block) {
+    if (auto constant = dyn_cast<onnx::ConstantOp>(op)) {
+      auto value = dyn_cast<DenseElementsAttr>(constant.getValue());
+      if (!value)
+        return emitError(op.getLoc(), "initializer has an unsupported form");
+      bind(constant.getOutput(),
+           arith::ConstantOp::create(builder, op.getLoc(), value.getType(), value));
+    } else if (auto node = dyn_cast<onnx::NodeOp>(op)) {
+      if (failed(lowerNode(node, builder)))
+        return failure();
+    } else if (auto ret = dyn_cast<onnx::ReturnOp>(op)) {
+      SmallVector<Value> outputs;
+      for (Value v : ret.getOutputs()) {
+        Value lowered = lookUp(v);
+        if (!lowered)
+          return emitError(op.getLoc(), "a graph output has no value");
+        outputs.push_back(lowered);
+      }
+      return outputs;
+    }
+  }
+  return emitError(region.getLoc(), "graph has no outputs");
+}
+
+LogicalResult Legalizer::run(onnx::GraphOp graph) {
+  if (failed(checkOperators(graph)))
+    return failure();
+  Block &body = graph.getBody().front();
+  auto target = rt::targetOf(graph);
+  for (auto [i, arg] : llvm::enumerate(body.getArguments())) {
+    auto info = cast<DictionaryAttr>(graph.getInputs()[i]);
+    auto name = info.getAs<StringAttr>("name");
+    auto type = dyn_cast<RankedTensorType>(arg.getType());
+    if (!type)
+      return emitError(graph.getLoc())
+             << "input '" << (name ? name.getValue() : "") << "' has type "
+             << arg.getType() << ", expected a tensor of known rank";
+    if (!type.hasStaticShape() && target && !target.getHosted()) {
+      auto diag = emitError(graph.getLoc())
+                  << "input '" << (name ? name.getValue() : "")
+                  << "' has a size that is not known, and target "
+                  << target.getName() << " needs static shapes";
+      diag.attachNote() << "fix it with --dim NAME=N or --shape INPUT=AxBxC";
+      return failure();
+    }
+  }
+  OpBuilder builder(graph);
+  auto func = func::FuncOp::create(
+      builder, graph.getLoc(), graph.getSymName(),
+      builder.getFunctionType(body.getArgumentTypes(), {}));
+  Block *entry = func.addEntryBlock();
+  builder.setInsertionPointToStart(entry);
+  auto outputs = lowerGraph(graph.getBody(), entry->getArguments(), builder);
+  if (failed(outputs)) {
+    func.erase();
+    return failure();
+  }
+  for (auto [i, v] : llvm::enumerate(*outputs))
+    if (!isa<RankedTensorType>(v.getType()))
+      return emitError(graph.getLoc())
+             << "output " << i << " is not a tensor";
+  func::ReturnOp::create(builder, graph.getLoc(), *outputs);
+  func.setType(builder.getFunctionType(body.getArgumentTypes(),
+                                       ValueRange(*outputs).getTypes()));
+  // Names and element types as ONNX has them, for header and manifest.
+  auto describe = [&](ArrayAttr infos, TypeRange types) {
+    SmallVector<Attribute> result;
+    for (auto [info, type] : llvm::zip_equal(infos, types)) {
+      NamedAttrList attrs(cast<DictionaryAttr>(info));
+      attrs.set("type", TypeAttr::get(getElementTypeOrSelf(type)));
+      result.push_back(attrs.getDictionary(builder.getContext()));
+    }
+    return builder.getArrayAttr(result);
+  };
+  func->setAttr(rt::kInputs, describe(graph.getInputs(), body.getArgumentTypes()));
+  func->setAttr(rt::kOutputs,
+                describe(graph.getOutputs(), ValueRange(*outputs).getTypes()));
+  graph.erase();
+  makeSignless(func);
+  return success();
+}
+
+static Type signlessType(Type type) {
+  if (auto shaped = dyn_cast<ShapedType>(type))
+    return shaped.clone(signless(shaped.getElementType()));
+  return signless(type);
+}
+
+void dlc::legalize::makeSignless(Operation *root) {
+  root->walk([](Operation *op) {
+    for (Region &region : op->getRegions())
+      for (Block &block : region)
+        for (BlockArgument arg : block.getArguments())
+          arg.setType(signlessType(arg.getType()));
+    for (Value result : op->getResults())
+      result.setType(signlessType(result.getType()));
+    if (auto constant = dyn_cast<arith::ConstantOp>(op)) {
+      auto value = dyn_cast<DenseElementsAttr>(constant.getValue());
+      if (value && value.getElementType().isUnsignedInteger())
+        constant.setValueAttr(DenseElementsAttr::getFromRawBuffer(
+            cast<ShapedType>(signlessType(value.getType())), value.getRawData()));
+    } else if (auto func = dyn_cast<func::FuncOp>(op)) {
+      auto type = func.getFunctionType();
+      auto convert = [](TypeRange types) {
+        return llvm::map_to_vector(types, signlessType);
+      };
+      func.setType(FunctionType::get(op->getContext(), convert(type.getInputs()),
+                                     convert(type.getResults())));
+    }
+  });
+  root->walk([](UnrealizedConversionCastOp cast) {
+    if (cast->getNumOperands() == 1 &&
+        cast.getOperand(0).getType() == cast.getResult(0).getType()) {
+      cast.getResult(0).replaceAllUsesWith(cast.getOperand(0));
+      cast.erase();
+    }
+  });
+}
