@@ -79,7 +79,7 @@ def ONNX_NodeOp : ONNX_Op<"node"> {
   let results = (outs Variadic<AnyType>:$outputs);
   let regions = (region VariadicRegion<SizedRegion<1>>:$graphs);
   let assemblyFormat = [{
-    $op_type `(` $inputs `)` $graphs attr-dict `:` functional-type($inputs, $outputs)
+    $op_type `(` $inputs `)` $graphs attr-dict-with-keyword `:` functional-type($inputs, $outputs)
   }];
 }
 

@@ -406,7 +406,7 @@ Value Node::reshape(Value tensor, ArrayRef<OpFoldResult> sizes) {
     if (type.getNumElements() != 0) {
       auto flat = RankedTensorType::get({type.getNumElements()},
                                         type.getElementType());
-      ReassociationIndices all(llvm::seq<int64_t>(0, type.getRank()));
+      ReassociationIndices all = llvm::to_vector<2>(llvm::seq<int64_t>(0, type.getRank()));
       Value line = type.getRank() == 1
                        ? tensor
                        : tensor::CollapseShapeOp::create(
@@ -422,7 +422,8 @@ Value Node::reshape(Value tensor, ArrayRef<OpFoldResult> sizes) {
       if (resultType.getRank() == 0)
         return tensor::CollapseShapeOp::create(
             b, resultType, line, ArrayRef<ReassociationIndices>{});
-      ReassociationIndices out(llvm::seq<int64_t>(0, resultType.getRank()));
+      ReassociationIndices out =
+          llvm::to_vector<2>(llvm::seq<int64_t>(0, resultType.getRank()));
       return tensor::ExpandShapeOp::create(
           b, resultType, line, SmallVector<ReassociationIndices>{out});
     }

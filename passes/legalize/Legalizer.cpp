@@ -15,7 +15,7 @@ std::optional<DenseElementsAttr> Legalizer::constant(Value lowered) {
 
 LogicalResult Legalizer::checkOperators(onnx::GraphOp graph) {
   // All missing operators at once, grouped, so that a user sees the whole gap.
-  llvm::MapVector<std::string, SmallVector<onnx::NodeOp>> missing;
+  std::map<std::string, SmallVector<onnx::NodeOp>> missing;
   graph.walk([&](onnx::NodeOp op) {
     if (!dlc::legalize::lookUp(op.getDomain(), op.getOpType(), op.getOpset())) {
       std::string name = (op.getDomain().empty() ? "" : op.getDomain().str() + ".") +

@@ -4,7 +4,7 @@
 
 #include "passes/legalize/Node.h"
 
-#include "llvm/ADT/MapVector.h"
+#include <map>
 
 namespace dlc::legalize {
 
