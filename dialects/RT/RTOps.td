@@ -26,6 +26,22 @@ def RT_Dialect : Dialect {
 def RT_TargetAttr : AttrDef<RT_Dialect, "Target"> {
   let mnemonic = "target";
   let summary = "the processor that code is generated for";
+  let description = [{
+    Every field but the name follows from LLVM's subtarget description of
+    (triple, cpu, features); compiler/Target.cpp fills it in.
+
+    - `vector_bits`: width of one vector register; for `sve` the granule of 128
+      bits, of which the register holds a multiple known at run time only; 0
+      for `scalar`
+    - `index_bits`: width of pointers and of `index`
+    - `hosted`: has an operating system (threads, allocator); false: firmware
+    - `fma_f32`, `fma_f64`: `math.fma` and `vector.fma` are one instruction
+    - `dsp`: SMLAD, SXTB16 and their like (Cortex-M4, M7, M33, M55, M85)
+    - `fpu_f32`, `fpu_f64`: arithmetic and `math.sqrt` are instructions
+    - `arith_f16`: arithmetic on f16; `convert_f16`: f16 <-> f32 conversions are
+      instructions; `bf16`: BFDOT/BFMMLA (Arm) or AVX512-BF16
+    - `dotprod`: SDOT/UDOT (Arm) or AVX512-VNNI/AVX-VNNI; `i8mm`: SMMLA, USDOT
+  }];
   let parameters = (ins
     StringRefParameter<"name as given to --target">:$name,
     StringRefParameter<"LLVM triple">:$triple,
@@ -39,7 +55,15 @@ def RT_TargetAttr : AttrDef<RT_Dialect, "Target"> {
     DefaultValuedParameter<"bool", "true">:$hosted,
     DefaultValuedParameter<"bool", "false">:$fma_f32,
     DefaultValuedParameter<"bool", "false">:$fma_f64,
-    DefaultValuedParameter<"bool", "false">:$dsp
+    DefaultValuedParameter<"bool", "false">:$dsp,
+    DefaultValuedParameter<"bool", "false">:$fpu_f32,
+    DefaultValuedParameter<"bool", "false">:$fpu_f64,
+    DefaultValuedParameter<"bool", "false">:$arith_f16,
+    DefaultValuedParameter<"bool", "false">:$convert_f16,
+    DefaultValuedParameter<"bool", "false">:$bf16,
+    DefaultValuedParameter<"bool", "false">:$dotprod,
+    DefaultValuedParameter<"bool", "false">:$i8mm,
+    DefaultValuedParameter<"bool", "false">:$sve2
   );
   let assemblyFormat = "`<` struct(params) `>`";
 }
