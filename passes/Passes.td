@@ -31,4 +31,70 @@ def LegalizeOnnx : Pass<"dlc-legalize-onnx", "::mlir::ModuleOp"> {
     "::mlir::scf::SCFDialect", "::mlir::tensor::TensorDialect",
     "::dlc::nn::NNDialect"];
 }
+def ReuseOperands : Pass<"dlc-reuse-operands", "::mlir::ModuleOp"> {
+  let summary = "let elementwise operations write over an operand";
+  let description = [{
+    `linalg.generic ins(%a, %b) outs(%empty)` becomes `ins(%b) outs(%a)` where
+    %a is a temporary of the result's type, read at the element that is written,
+    and used nowhere else. One-shot bufferization then works in place.
+  }];
+}
+
+def LowerPads : Pass<"dlc-lower-pads", "::mlir::ModuleOp"> {
+  let summary = "tensor.pad to a filled tensor that the source is inserted into";
+  let description = [{
+    After `eliminate-empty-tensors` the producer of the source writes straight
+    into the inside of the padded buffer.
+  }];
+  let dependentDialects = ["::mlir::linalg::LinalgDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
+def ConvertBoundary : Pass<"dlc-convert-boundary", "::mlir::ModuleOp"> {
+  let summary = "inputs and outputs of the model become buffers";
+  let description = [{
+    Arguments become row-major memrefs that are only read; results become
+    further arguments that are only written. The function is named NAME_run.
+
+    ```mlir
+    func.func @main(%x: tensor<4xf32>) -> tensor<4xf32>
+    // becomes
+    func.func @kws_run(%x: memref<4xf32>, %y: memref<4xf32>)
+    ```
+  }];
+  let dependentDialects = ["::mlir::bufferization::BufferizationDialect"];
+}
+
+def PlanArena : Pass<"dlc-plan-arena", "::mlir::ModuleOp"> {
+  let summary = "give every buffer an offset in one arena";
+  let description = [{
+    Replaces each `memref.alloc` of a model's function by a `memref.view` into
+    a new first argument, the arena. Buffers that are alive at the same time
+    are disjoint. `rt.arena_bytes` and `rt.arena_lower_bound_bytes` (the largest
+    sum of buffers alive at once) are set on the function.
+  }];
+  let dependentDialects = ["::mlir::memref::MemRefDialect",
+                           "::mlir::arith::ArithDialect"];
+}
+
+def OutlineLayers : Pass<"dlc-outline-layers", "::mlir::ModuleOp"> {
+  let summary = "one function for each step of the model";
+  let description = [{
+    Consecutive steps of one ONNX node become a private function
+    NAME_layer_N with attribute `rt.layer`; the model's function calls them in
+    order. Buffers of the arena are arguments, marked `llvm.noalias` when the
+    plan keeps them apart; views and constants are repeated inside.
+  }];
+  let dependentDialects = ["::mlir::func::FuncDialect"];
+}
+
+def LowerCopies : Pass<"dlc-lower-copies", "::mlir::ModuleOp"> {
+  let summary = "copies of strided buffers become loops";
+  let description = [{
+    `memref.copy` between contiguous buffers stays (a memcpy); anything else
+    becomes a loop nest, as LLVM's lowering would call a run-time library.
+  }];
+  let dependentDialects = ["::mlir::scf::SCFDialect", "::mlir::memref::MemRefDialect",
+                           "::mlir::arith::ArithDialect"];
+}
 #endif

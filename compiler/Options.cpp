@@ -1,0 +1,208 @@
+// This file parses dlc-compile's command line; the only home of cl::opt.
+#include "compiler/Options.h"
+
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/StringSet.h"
+#include "llvm/Support/CommandLine.h"
+#include "llvm/Support/FormatVariadic.h"
+#include "llvm/Support/Path.h"
+#include "llvm/Support/raw_ostream.h"
+
+using namespace llvm;
+
+namespace {
+/// All options, made when a command line is parsed and not at program start,
+/// so that LLVM's own options stay out of --help.
+struct Flags {
+  cl::OptionCategory category{"dlc-compile options"};
+  cl::opt<std::string> input{cl::Positional, cl::desc("MODEL.onnx"),
+                             cl::cat(category)};
+  cl::opt<std::string> output{"o", cl::desc("outputs are PREFIX.o, PREFIX.h, ..."),
+                              cl::value_desc("PREFIX"), cl::cat(category)};
+  cl::opt<std::string> target{"target", cl::desc("target name or LLVM triple"),
+                              cl::init("host"), cl::cat(category)};
+  cl::opt<std::string> cpu{"mcpu", cl::desc("LLVM CPU name, or native"),
+                           cl::cat(category)};
+  cl::list<std::string> features{"mattr", cl::CommaSeparated,
+                                 cl::desc("LLVM features: +sve2,+i8mm,..."),
+                                 cl::cat(category)};
+  cl::opt<std::string> name{"name", cl::desc("prefix of every generated symbol"),
+                            cl::value_desc("ID"), cl::cat(category)};
+  cl::list<std::string> emit{
+      "emit", cl::CommaSeparated,
+      cl::desc("any of obj, header, manifest, cpp, lib, shared, asm, llvm, mlir, report"),
+      cl::cat(category)};
+  cl::list<std::string> dims{"dim", cl::desc("fix a symbolic dimension"),
+                             cl::value_desc("NAME=N"), cl::cat(category)};
+  cl::list<std::string> shapes{"shape", cl::desc("fix an input's shape"),
+                               cl::value_desc("INPUT=1x3x224x224"),
+                               cl::cat(category)};
+  cl::opt<std::string> optimize{"O", cl::Prefix,
+                                cl::desc("what to spend: speed, size or ram"),
+                                cl::init("speed"), cl::cat(category)};
+  cl::opt<std::string> requant{
+      "requant", cl::desc("rounding of requantization: onnx, tflite or single"),
+      cl::init("onnx"), cl::cat(category)};
+  cl::opt<std::string> weights{"weights", cl::desc("embed or external"),
+                               cl::init("embed"), cl::cat(category)};
+  cl::opt<std::string> io{"io", cl::desc("inputs and outputs: caller or arena"),
+                          cl::cat(category)};
+  cl::opt<bool> profile{"profile", cl::desc("call dlc_profile_begin/end per layer"),
+                        cl::cat(category)};
+  cl::opt<unsigned> threads{"threads", cl::desc("split work for N threads"),
+                            cl::init(1), cl::cat(category)};
+  cl::opt<std::string> stopAfter{"stop-after",
+                                 cl::desc("print the IR after a stage"),
+                                 cl::value_desc("STAGE"), cl::cat(category)};
+  cl::opt<bool> printConstants{"print-constants",
+                               cl::desc("print large constants of the IR whole"),
+                               cl::cat(category)};
+  cl::opt<bool> listTargets{"list-targets", cl::desc("print all targets"),
+                            cl::cat(category)};
+  cl::opt<bool> listOps{"list-ops", cl::desc("print all operators"),
+                        cl::cat(category)};
+  cl::opt<bool> listStages{"list-stages", cl::desc("print all stages"),
+                           cl::cat(category)};
+};
+} // namespace
+
+static bool usageError(const Twine &message) {
+  errs() << "dlc-compile: error: " << message << "\n";
+  return false;
+}
+
+/// One of `allowed`, or a usage error.
+static bool oneOf(StringRef option, StringRef value, ArrayRef<StringRef> allowed) {
+  if (is_contained(allowed, value))
+    return true;
+  return usageError("--" + option + "=" + value + ": expected one of " +
+                    join(allowed, ", "));
+}
+
+static bool parseShapes(const Flags &flags, CompileOptions &options) {
+  for (StringRef text : flags.dims) {
+    auto [name, number] = text.rsplit('=');
+    int64_t value;
+    if (name.empty() || number.getAsInteger(10, value) || value < 0)
+      return usageError("--dim " + text + ": expected NAME=N");
+    options.dims[name.str()] = value;
+  }
+  for (StringRef text : flags.shapes) {
+    auto [name, list] = text.rsplit('=');
+    std::vector<int64_t> shape;
+    SmallVector<StringRef> parts;
+    if (list != "scalar")
+      list.split(parts, 'x');
+    for (StringRef part : parts) {
+      int64_t value;
+      if (part.getAsInteger(10, value) || value < 0)
+        return usageError("--shape " + text + ": expected INPUT=1x3x224x224");
+      shape.push_back(value);
+    }
+    if (name.empty())
+      return usageError("--shape " + text + ": expected INPUT=1x3x224x224");
+    options.shapes[name.str()] = shape;
+  }
+  return true;
+}
+
+static bool convert(const Flags &flags, CommandLine &result) {
+  CompileOptions &o = result.compile;
+  result.listTargets = flags.listTargets;
+  result.listOps = flags.listOps;
+  result.listStages = flags.listStages;
+  if (result.listTargets || result.listOps || result.listStages)
+    return true;
+  if (flags.input.empty())
+    return usageError("no model given; see --help");
+  o.input = flags.input;
+  o.output = flags.output;
+  if (o.output.empty())
+    o.output = sys::path::stem(o.input).str();
+  o.target = flags.target;
+  o.cpu = flags.cpu;
+  o.features = join(flags.features, ",");
+  o.name = flags.name;
+  if (!o.name.empty() && makeIdentifier(o.name) != o.name)
+    return usageError("--name=" + o.name + ": not a C identifier");
+  if (flags.emit.getNumOccurrences()) {
+    o.emit.clear();
+    for (StringRef kind : flags.emit) {
+      if (!oneOf("emit", kind, {"obj", "header", "manifest", "cpp", "lib", "shared",
+                                "asm", "llvm", "mlir", "report"}))
+        return false;
+      if (!is_contained(o.emit, kind))
+        o.emit.push_back(kind.str());
+    }
+  }
+  if (!oneOf("O", flags.optimize, {"speed", "size", "ram"}) ||
+      !oneOf("requant", flags.requant, {"onnx", "tflite", "single"}) ||
+      !oneOf("weights", flags.weights, {"embed", "external"}))
+    return false;
+  o.optimize = flags.optimize == "size"  ? dlc::Optimize::Size
+               : flags.optimize == "ram" ? dlc::Optimize::Ram
+                                         : dlc::Optimize::Speed;
+  o.requant = flags.requant;
+  o.externalWeights = flags.weights == "external";
+  o.ioInArena = o.optimize == dlc::Optimize::Ram;
+  if (flags.io.getNumOccurrences()) {
+    if (!oneOf("io", flags.io, {"caller", "arena"}))
+      return false;
+    o.ioInArena = flags.io == "arena";
+  }
+  o.profile = flags.profile;
+  o.threads = flags.threads;
+  if (o.threads < 1 || o.threads > 1024)
+    return usageError("--threads: expected 1 to 1024");
+  o.stopAfter = flags.stopAfter;
+  o.elideConstants = !flags.printConstants;
+  return parseShapes(flags, o);
+}
+
+bool dlc::parseCommandLine(int argc, char **argv, CommandLine &result,
+                           int &exitCode) {
+  Flags flags;
+  cl::HideUnrelatedOptions(flags.category);
+  cl::SetVersionPrinter([](raw_ostream &os) {
+    os << "dlc " << DLC_VERSION << " (LLVM " << LLVM_VERSION_STRING << ")\n";
+  });
+  std::string errors;
+  raw_string_ostream os(errors);
+  if (!cl::ParseCommandLineOptions(
+          argc, argv, "compiles an ONNX model to an object file\n", &os)) {
+    errs() << errors;
+    exitCode = 2;
+    return false;
+  }
+  if (!convert(flags, result)) {
+    exitCode = 2;
+    return false;
+  }
+  return true;
+}
+
+std::string dlc::makeIdentifier(StringRef text) {
+  static const StringSet<> keywords = {
+      "auto", "break", "case", "char", "const", "continue", "default", "do",
+      "double", "else", "enum", "extern", "float", "for", "goto", "if", "inline",
+      "int", "long", "register", "restrict", "return", "short", "signed",
+      "sizeof", "static", "struct", "switch", "typedef", "union", "unsigned",
+      "void", "volatile", "while", "alignas", "alignof", "and", "asm", "bool",
+      "catch", "class", "constexpr", "decltype", "delete", "explicit", "export",
+      "false", "friend", "mutable", "namespace", "new", "noexcept", "not",
+      "nullptr", "operator", "or", "private", "protected", "public", "template",
+      "this", "throw", "true", "try", "typeid", "typename", "using", "virtual",
+      "xor", "main", "dlc"};
+  std::string result;
+  for (char c : text)
+    result += isAlnum(c) && static_cast<unsigned char>(c) < 128 ? c : '_';
+  if (result.empty() || isDigit(result[0]) || keywords.contains(result))
+    result = "m_" + result;
+  return result;
+}
+
+std::string dlc::symbolName(const CompileOptions &options) {
+  if (!options.name.empty())
+    return options.name;
+  return makeIdentifier(sys::path::stem(options.input));
+}

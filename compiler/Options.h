@@ -1,0 +1,53 @@
+// The options of dlc-compile, as data; the only home of cl::opt is Options.cpp.
+#pragma once
+
+#include "mlir/Support/LLVM.h"
+#include "llvm/ADT/SmallVector.h"
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace dlc {
+
+/// What to spend: -Ospeed, -Osize, -Oram.
+enum class Optimize { Speed, Size, Ram };
+
+/// Everything that decides what is generated from one model.
+struct CompileOptions {
+  std::string input;           ///< path of the ONNX file
+  std::string output;          ///< PREFIX of -o; "-" prints --stop-after's IR
+  std::string target = "host"; ///< --target
+  std::string cpu;             ///< --mcpu
+  std::string features;        ///< --mattr
+  std::string name;            ///< --name; empty: from the file's stem
+  std::vector<std::string> emit = {"obj", "header", "manifest"};
+  std::map<std::string, int64_t> dims;                  ///< --dim NAME=N
+  std::map<std::string, std::vector<int64_t>> shapes;   ///< --shape IN=1x3
+  Optimize optimize = Optimize::Speed;
+  std::string requant = "onnx"; ///< onnx, tflite or single
+  bool externalWeights = false; ///< --weights=external
+  bool ioInArena = false;       ///< --io=arena
+  bool profile = false;         ///< --profile: call dlc_profile_begin/end
+  unsigned threads = 1;
+  std::string stopAfter;        ///< --stop-after
+  bool elideConstants = true;   ///< shorten large constants in printed IR
+};
+
+/// What a command line asks for.
+struct CommandLine {
+  CompileOptions compile;
+  bool listTargets = false, listOps = false, listStages = false;
+};
+
+/// Parses dlc-compile's command line. Prints help, version and usage errors
+/// itself: then `exitCode` is set and false returned.
+bool parseCommandLine(int argc, char **argv, CommandLine &result, int &exitCode);
+
+/// The prefix of generated symbols: `name`, or the file's stem made a C
+/// identifier.
+std::string symbolName(const CompileOptions &options);
+/// Any text made a C identifier (letters, digits, underscore; no keyword).
+std::string makeIdentifier(llvm::StringRef text);
+
+} // namespace dlc

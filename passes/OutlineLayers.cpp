@@ -1,0 +1,190 @@
+// This file moves every step of the model's function into a function of its own.
+#include "passes/Passes.h"
+
+#include "mlir/IR/IRMapping.h"
+#include "mlir/Interfaces/ViewLikeInterface.h"
+#include "llvm/ADT/SetVector.h"
+#include "llvm/ADT/StringExtras.h"
+
+namespace dlc {
+#define GEN_PASS_DEF_OUTLINELAYERS
+#include "passes/Passes.h.inc"
+} // namespace dlc
+
+using namespace mlir;
+
+namespace {
+/// Operations that stay in the entry: they only name memory or are scalars.
+bool isCheap(Operation *op) {
+  return isa<ViewLikeOpInterface, arith::ConstantOp, memref::GetGlobalOp,
+             memref::DimOp>(op);
+}
+
+/// Cheap operations that a layer repeats for itself instead of taking their
+/// result as an argument: views into what it takes, constants, weights.
+bool isSunk(Operation *op) {
+  if (!op || isa<memref::ViewOp>(op))
+    return false; // a buffer of the arena is an argument
+  return isCheap(op);
+}
+
+/// Whether the operation does the work of a layer.
+bool isStep(Operation *op) {
+  if (isCheap(op) || op->hasTrait<OpTrait::IsTerminator>())
+    return false;
+  return op->getNumRegions() || isa<memref::CopyOp>(op);
+}
+
+/// [begin, end) of an arena view in bytes; empty when it is none.
+std::optional<std::pair<int64_t, int64_t>> arenaRange(Value v) {
+  auto view = v.getDefiningOp<memref::ViewOp>();
+  if (!view)
+    return std::nullopt;
+  auto offset = getConstantIntValue(view.getByteShift());
+  auto type = view.getType();
+  if (!offset || !type.hasStaticShape())
+    return std::nullopt;
+  int64_t bits = type.getElementType().isIndex()
+                     ? 64
+                     : type.getElementTypeBitWidth();
+  return std::make_pair(*offset,
+                        *offset + type.getNumElements() * ((bits + 7) / 8));
+}
+
+struct OutlineLayers : dlc::impl::OutlineLayersBase<OutlineLayers> {
+  using OutlineLayersBase::OutlineLayersBase;
+
+  /// Steps with one location (one ONNX node, or the same fused ones).
+  using Group = SmallVector<Operation *>;
+
+  /// Values from outside that the group needs, split into arguments and
+  /// operations to repeat inside.
+  void collect(const Group &group, llvm::SetVector<Value> &arguments,
+               llvm::SetVector<Operation *> &sunk) {
+    std::function<void(Value)> need = [&](Value v) {
+      Operation *def = v.getDefiningOp();
+      if (!isSunk(def)) {
+        arguments.insert(v);
+        return;
+      }
+      if (sunk.contains(def))
+        return;
+      for (Value operand : def->getOperands())
+        need(operand);
+      sunk.insert(def);
+    };
+    llvm::SmallPtrSet<Operation *, 8> inside(group.begin(), group.end());
+    auto isOutside = [&](Value v) {
+      Operation *owner = isa<BlockArgument>(v)
+                             ? cast<BlockArgument>(v).getOwner()->getParentOp()
+                             : v.getDefiningOp();
+      for (Operation *op = owner; op; op = op->getParentOp())
+        if (inside.contains(op) && op != owner)
+          return false;
+      return !(isa<OpResult>(v) && inside.contains(owner)) &&
+             !(isa<BlockArgument>(v) && inside.contains(owner));
+    };
+    for (Operation *step : group)
+      step->walk([&](Operation *op) {
+        for (Value v : op->getOperands())
+          if (isOutside(v))
+            need(v);
+      });
+  }
+
+  void outline(func::FuncOp entry, const Group &group, unsigned number) {
+    llvm::SetVector<Value> arguments;
+    llvm::SetVector<Operation *> sunk;
+    collect(group, arguments, sunk);
+
+    SmallVector<Location> locs;
+    for (Operation *op : group)
+      locs.push_back(op->getLoc());
+    Location loc = FusedLoc::get(&getContext(), locs);
+    if (llvm::all_equal(locs))
+      loc = locs.front();
+
+    OpBuilder b(entry);
+    std::string node = dlc::onnx::nodeName(loc);
+    std::string name = (entry.getName().drop_back(StringRef("_run").size()) +
+                        "_layer_" + Twine(number))
+                           .str();
+    SmallVector<Type> types;
+    for (Value v : arguments)
+      types.push_back(v.getType());
+    auto layer = func::FuncOp::create(b, loc, name, b.getFunctionType(types, {}));
+    layer.setPrivate();
+    Block *body = layer.addEntryBlock();
+    IRMapping map;
+    map.map(arguments.getArrayRef(), body->getArguments());
+    b.setInsertionPointToStart(body);
+    for (Operation *op : sunk)
+      b.clone(*op, map);
+    for (Operation *op : group)
+      b.clone(*op, map);
+    func::ReturnOp::create(b, loc);
+
+    layer->setAttr(
+        dlc::rt::kLayer,
+        b.getDictionaryAttr({
+            b.getNamedAttr("name", b.getStringAttr(
+                                       node.empty() ? name : node)),
+            b.getNamedAttr("nodes", b.getStringAttr(dlc::onnx::describeNode(loc))),
+        }));
+    markDisjoint(layer, arguments.getArrayRef());
+
+    b.setInsertionPoint(group.back());
+    func::CallOp::create(b, loc, layer, arguments.getArrayRef());
+    for (Operation *op : llvm::reverse(group))
+      op->erase();
+  }
+
+  /// Buffers of one layer are disjoint unless the arena plan gave two of them
+  /// one place, which it does when one dies before the other is born.
+  void markDisjoint(func::FuncOp layer, ArrayRef<Value> arguments) {
+    SmallVector<std::pair<int64_t, int64_t>> ranges;
+    for (Value v : arguments)
+      if (auto range = arenaRange(v))
+        ranges.push_back(*range);
+    llvm::sort(ranges);
+    for (size_t i = 1; i < ranges.size(); ++i)
+      if (ranges[i].first < ranges[i - 1].second)
+        return;
+    for (auto [i, v] : llvm::enumerate(arguments))
+      if (isa<MemRefType>(v.getType()))
+        layer.setArgAttr(i, "llvm.noalias", UnitAttr::get(&getContext()));
+  }
+
+  void outlineAll(func::FuncOp entry) {
+    std::vector<Group> groups;
+    Operation *previous = nullptr;
+    for (Operation &op : entry.front()) {
+      // Steps with results (scalars for later ones) stay where they are.
+      if (!isStep(&op) || op.getNumResults() != 0) {
+        if (!isCheap(&op))
+          previous = nullptr;
+        continue;
+      }
+      if (previous && previous->getLoc() == op.getLoc())
+        groups.back().push_back(&op);
+      else
+        groups.push_back({&op});
+      previous = &op;
+    }
+    for (auto [number, group] : llvm::enumerate(groups)) {
+      // What the group uses must be defined before its last member, where the
+      // call goes; views are pure, so this holds by dominance.
+      outline(entry, group, number);
+    }
+  }
+
+  void runOnOperation() override {
+    SmallVector<func::FuncOp> entries;
+    for (auto func : getOperation().getOps<func::FuncOp>())
+      if (func->hasAttr(dlc::rt::kArenaBytes))
+        entries.push_back(func);
+    for (func::FuncOp entry : entries)
+      outlineAll(entry);
+  }
+};
+} // namespace
