@@ -9,6 +9,7 @@
 #include "llvm/Support/raw_ostream.h"
 
 using namespace llvm;
+using namespace dlc;
 
 namespace {
 /// All options, made when a command line is parsed and not at program start,

@@ -8,6 +8,7 @@ namespace dlc {
 
 struct Stage {
   llvm::StringLiteral name;
+  llvm::StringLiteral pipeline; ///< its name in dlc-opt
   llvm::StringLiteral description;
   /// Adds the stage's passes; target and options are attributes of the module.
   void (*build)(mlir::OpPassManager &);

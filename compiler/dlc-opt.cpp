@@ -1,5 +1,6 @@
 // dlc-opt: mlir-opt with the dialects, passes and stages of dlc.
 #include "compiler/Registration.h"
+#include "compiler/Stages.h"
 #include "mlir/InitAllPasses.h"
 #include "mlir/Tools/mlir-opt/MlirOptMain.h"
 
@@ -8,6 +9,7 @@ int main(int argc, char **argv) {
   dlc::registerDialects(registry);
   mlir::registerAllPasses();
   dlc::registerAllPasses();
+  dlc::registerStages();
   return mlir::failed(
       mlir::MlirOptMain(argc, argv, "dlc optimizer driver\n", registry));
 }

@@ -74,8 +74,10 @@ int64_t dlc::memory::assignOffsets(std::vector<Buffer> &buffers, int64_t align) 
   for (const Less &less : orders) {
     std::vector<Buffer> trial = buffers;
     std::vector<size_t> trialOrder = order;
-    std::stable_sort(trialOrder.begin(), trialOrder.end(), [&](size_t x, size_t y) {
-      return less(buffers[x], buffers[y]);
+    std::sort(trialOrder.begin(), trialOrder.end(), [&](size_t x, size_t y) {
+      if (less(buffers[x], buffers[y]))
+        return true;
+      return !less(buffers[y], buffers[x]) && x < y;
     });
     int64_t total = place(trial, trialOrder, align);
     if (bestTotal < 0 || total < bestTotal) {

@@ -1,0 +1,104 @@
+// This file is the table of stages: what runs, in which order, and why.
+#include "compiler/Stages.h"
+
+#include "passes/Passes.h"
+
+#include "mlir/Conversion/Passes.h"
+#include "mlir/Dialect/Arith/Transforms/Passes.h"
+#include "mlir/Dialect/Bufferization/Transforms/OneShotAnalysis.h"
+#include "mlir/Dialect/Bufferization/Transforms/Passes.h"
+#include "mlir/Dialect/Linalg/Passes.h"
+#include "mlir/Dialect/MemRef/Transforms/Passes.h"
+#include "mlir/Dialect/SCF/Transforms/Passes.h"
+#include "mlir/Pass/PassRegistry.h"
+#include "mlir/Transforms/Passes.h"
+
+using namespace mlir;
+
+static void cleanUp(OpPassManager &pm) {
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
+}
+
+static void buildImport(OpPassManager &) {}
+
+static void buildLegalize(OpPassManager &pm) {
+  pm.addPass(dlc::createLegalizeOnnx());
+  cleanUp(pm);
+}
+
+static void buildQuantize(OpPassManager &pm) { cleanUp(pm); }
+
+static void buildSimplify(OpPassManager &pm) {
+  // Elementwise chains become one loop before anything looks at loops.
+  pm.addPass(createLinalgElementwiseOpFusionPass());
+  cleanUp(pm);
+}
+
+static void buildLayout(OpPassManager &pm) { cleanUp(pm); }
+
+static void buildSchedule(OpPassManager &pm) { cleanUp(pm); }
+
+static void buildTile(OpPassManager &pm) { cleanUp(pm); }
+
+static void buildMemory(OpPassManager &pm) {
+  pm.addPass(dlc::createConvertBoundary());
+  pm.addPass(dlc::createLowerPads());
+  cleanUp(pm);
+  // After padding: a pad's source may now be written in place.
+  pm.addPass(dlc::createReuseOperands());
+  pm.addNestedPass<func::FuncOp>(bufferization::createEmptyTensorEliminationPass());
+  bufferization::OneShotBufferizePassOptions options;
+  options.allowReturnAllocsFromLoops = false;
+  // Buffers have plain row-major layouts; views of them are static strides.
+  options.functionBoundaryTypeConversion =
+      bufferization::LayoutMapOption::IdentityLayoutMap;
+  options.bufferAlignment = 16;
+  pm.addPass(bufferization::createOneShotBufferizePass(options));
+  pm.addPass(memref::createFoldMemRefAliasOpsPass());
+  cleanUp(pm);
+  pm.addPass(dlc::createLowerCopies());
+  pm.addPass(dlc::createPlanArena());
+  pm.addPass(dlc::createOutlineLayers());
+  cleanUp(pm);
+}
+
+static void buildKernels(OpPassManager &pm) {
+  pm.addPass(createConvertLinalgToLoopsPass());
+  pm.addPass(memref::createFoldMemRefAliasOpsPass());
+  pm.addPass(createLoopInvariantCodeMotionPass());
+  pm.addPass(createLowerAffinePass());
+  cleanUp(pm);
+}
+
+static const dlc::Stage kStages[] = {
+    {"import", "dlc-stage-import", "the protobuf as onnx.graph, nothing interpreted", buildImport},
+    {"legalize", "dlc-stage-legalize", "operators become nn, linalg, tensor and scf; constants are folded",
+     buildLegalize},
+    {"quantize", "dlc-stage-quantize", "quantize and dequantize pairs become integer operations",
+     buildQuantize},
+    {"simplify", "dlc-stage-simplify", "folding, fusion of elementwise chains and epilogues",
+     buildSimplify},
+    {"layout", "dlc-stage-layout", "channels last, weights packed for the micro-kernels", buildLayout},
+    {"schedule", "dlc-stage-schedule", "order of operations that needs the least memory", buildSchedule},
+    {"tile", "dlc-stage-tile", "tile sizes and kernels chosen, as attributes", buildTile},
+    {"memory", "dlc-stage-memory", "buffers in one arena, one function for each layer", buildMemory},
+    {"kernels", "dlc-stage-kernels", "loops and micro-kernels of the target", buildKernels},
+};
+
+llvm::ArrayRef<dlc::Stage> dlc::stages() { return kStages; }
+
+int dlc::findStage(llvm::StringRef name) {
+  for (auto [i, stage] : llvm::enumerate(kStages))
+    if (stage.name == name)
+      return i;
+  return -1;
+}
+
+void dlc::registerStages() {
+  for (const Stage &stage : kStages) {
+    auto *build = stage.build;
+    PassPipelineRegistration<>(stage.pipeline, stage.description,
+                               [build](OpPassManager &pm) { build(pm); });
+  }
+}
