@@ -17,8 +17,12 @@
 
 namespace dlc::onnx {
 /// How messages name the node behind a location: `'backbone.0' (Conv#17)`.
-/// Locations of the importer are fused<"Conv#17">["backbone.0"].
+/// Locations of the importer are fused<"Conv#17">["backbone.0"]; empty when
+/// `loc` has none.
 std::string describeNode(mlir::Location loc);
 /// The node's own name (`backbone.0`), or an empty string.
 std::string nodeName(mlir::Location loc);
+/// What `loc` names, a node or something else of the model: `node 'backbone.0'
+/// (Conv#17)`, `initializer 'w'`, `input 'x'`, or an empty string.
+std::string describeLocation(mlir::Location loc);
 } // namespace dlc::onnx

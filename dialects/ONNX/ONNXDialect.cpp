@@ -25,32 +25,50 @@ void dlc::onnx::ONNXDialect::initialize() {
       >();
 }
 
-/// The importer's fused location inside `loc`, looking through fusions.
-static FusedLoc findNodeLoc(Location loc) {
+/// The first location of the importer inside `loc`, looking through fusions
+/// and call sites. The metadata of a node's has a '#', that of an initializer's,
+/// input's or output's does not.
+static FusedLoc findLoc(Location loc, bool node) {
   FusedLoc found;
   loc->walk([&](Location l) {
     if (auto fused = dyn_cast<FusedLoc>(l))
-      if (isa_and_nonnull<StringAttr>(fused.getMetadata())) {
-        found = fused;
-        return WalkResult::interrupt();
-      }
+      if (auto what = dyn_cast_or_null<StringAttr>(fused.getMetadata()))
+        if (what.getValue().contains('#') == node) {
+          found = fused;
+          return WalkResult::interrupt();
+        }
     return WalkResult::advance();
   });
   return found;
 }
 
-std::string dlc::onnx::nodeName(Location loc) {
-  if (FusedLoc fused = findNodeLoc(loc))
-    for (Location inner : fused.getLocations())
-      if (auto name = dyn_cast<NameLoc>(inner))
-        return name.getName().str();
+static std::string nameIn(FusedLoc fused) {
+  for (Location inner : fused.getLocations())
+    if (auto name = dyn_cast<NameLoc>(inner))
+      return name.getName().str();
   return "";
 }
 
+static StringRef metadata(FusedLoc fused) {
+  return cast<StringAttr>(fused.getMetadata()).getValue();
+}
+
+std::string dlc::onnx::nodeName(Location loc) {
+  FusedLoc fused = findLoc(loc, /*node=*/true);
+  return fused ? nameIn(fused) : "";
+}
+
 std::string dlc::onnx::describeNode(Location loc) {
-  FusedLoc fused = findNodeLoc(loc);
+  FusedLoc fused = findLoc(loc, /*node=*/true);
   if (!fused)
     return "";
-  return "'" + nodeName(loc) + "' (" +
-         cast<StringAttr>(fused.getMetadata()).str() + ")";
+  return ("'" + nameIn(fused) + "' (" + metadata(fused) + ")").str();
+}
+
+std::string dlc::onnx::describeLocation(Location loc) {
+  if (std::string node = describeNode(loc); !node.empty())
+    return "node " + node;
+  if (FusedLoc fused = findLoc(loc, /*node=*/false))
+    return (metadata(fused) + " '" + nameIn(fused) + "'").str();
+  return "";
 }

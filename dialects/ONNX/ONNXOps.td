@@ -29,6 +29,16 @@ def ONNX_UnknownType : ONNX_Type<"Unknown", "unknown"> {
 def ONNX_StringType : ONNX_Type<"String", "string"> {
   let summary = "element type of string tensors";
 }
+def ONNX_SparseType : ONNX_Type<"Sparse", "sparse"> {
+  let summary = "a sparse tensor that holds what the dense type T says";
+  let parameters = (ins "::mlir::Type":$denseType);
+  let assemblyFormat = "`<` $denseType `>`";
+}
+def ONNX_MapType : ONNX_Type<"Map", "map"> {
+  let summary = "ONNX map of K to V";
+  let parameters = (ins "::mlir::Type":$keyType, "::mlir::Type":$valueType);
+  let assemblyFormat = "`<` $keyType `,` $valueType `>`";
+}
 def ONNX_SequenceType : ONNX_Type<"Sequence", "seq"> {
   let summary = "ONNX sequence of T";
   let parameters = (ins "::mlir::Type":$elementType);
@@ -47,10 +57,10 @@ def ONNX_GraphOp : ONNX_Op<"graph", [IsolatedFromAbove, Symbol,
   let summary = "the main graph of a model";
   let description = [{
     Block arguments are the graph's inputs without initializers, in order; the
-    terminator's operands its outputs. `opsets` maps a domain ("" is ai.onnx)
-    to a version. `inputs` and `outputs` are arrays of dictionaries:
-    `name`, and `dims`, an array of i64 (static), strings (symbolic), or unit
-    (unknown); absent `dims` means unknown rank.
+    terminator's operands its outputs. `opsets` maps a domain ("ai.onnx" for the
+    default one) to a version. `inputs` and `outputs` are arrays of dictionaries:
+    `name`, `type` as the file states it, and `dims`, an array of i64 (static),
+    strings (symbolic), or unit (unknown); absent `dims` means unknown rank.
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, DictionaryAttr:$opsets,
                        ArrayAttr:$inputs, ArrayAttr:$outputs);
@@ -61,20 +71,23 @@ def ONNX_GraphOp : ONNX_Op<"graph", [IsolatedFromAbove, Symbol,
 def ONNX_NodeOp : ONNX_Op<"node"> {
   let summary = "one ONNX node";
   let description = [{
-    `op_type` and `domain` name the operator. `attrs` holds its attributes:
+    `op_type` and `domain` ("" is ai.onnx) name the operator, `opset` is the
+    version of its domain that the model imports. `attrs` holds its attributes:
     INT i64, FLOAT f32, STRING string, TENSOR an elements attribute, INTS
     `array<i64>`, FLOATS `array<f32>`, STRINGS an array of strings,
-    SPARSE_TENSOR a dictionary {values, indices, dims}, TYPE_PROTO a type.
-    GRAPH attributes are the regions; `graph_names` names them in order. A
+    SPARSE_TENSOR an elements attribute, made dense, TYPE_PROTO a type, and
+    TENSORS, SPARSE_TENSORS and TYPE_PROTOS arrays of these. GRAPH and GRAPHS
+    attributes are the regions; `graph_names` names them in order. A
     region's block arguments are the inputs of its graph; values of outer scopes
     are used directly. A missing optional input is an `onnx.none`.
 
     ```mlir
-    %y = onnx.node "Conv"(%x, %w) {attrs = {group = 1 : i64}, domain = ""} : ...
+    %y = onnx.node "Conv"(%x, %w) {attrs = {group = 1 : i64}, opset = 17 : i64} : ...
     ```
   }];
-  let arguments = (ins StrAttr:$op_type, StrAttr:$domain, DictionaryAttr:$attrs,
-                       StrArrayAttr:$graph_names,
+  let arguments = (ins StrAttr:$op_type, DefaultValuedAttr<StrAttr, "\"\"">:$domain,
+                       DefaultValuedAttr<DictionaryAttr, "{}">:$attrs,
+                       DefaultValuedAttr<StrArrayAttr, "{}">:$graph_names,
                        I64Attr:$opset, Variadic<AnyType>:$inputs);
   let results = (outs Variadic<AnyType>:$outputs);
   let regions = (region VariadicRegion<SizedRegion<1>>:$graphs);
