@@ -1,6 +1,7 @@
 // This file prints diagnostics with the ONNX node that they are about.
 #include "compiler/Diagnostics.h"
 
+#include "compiler/Driver.h"
 #include "dialects/ONNX/ONNX.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/Path.h"
@@ -50,6 +51,8 @@ bool DiagnosticsHandler::isInternal(StringRef message) {
                   });
   return isOpName && rest.starts_with(" op ");
 }
+
+int DiagnosticsHandler::failureCode() const { return userErrors ? kBadModel : kDefect; }
 
 void DiagnosticsHandler::print(StringRef where, StringRef severity, StringRef message) {
   if (printed == kMaxPrinted)

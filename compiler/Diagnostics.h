@@ -8,13 +8,6 @@
 
 namespace dlc {
 
-enum ExitCode : int {
-  kExitOk = 0,       ///< done
-  kExitModel = 1,    ///< the model or its data is at fault
-  kExitUsage = 2,    ///< wrong usage
-  kExitInternal = 3, ///< our own defect
-};
-
 /// Handles all diagnostics of a context while it lives. Prints
 ///
 ///     model.onnx: node 'backbone.0' (Conv#17): error: message
@@ -38,9 +31,9 @@ public:
   unsigned numErrors() const { return userErrors + internalErrors; }
   bool hasUserError() const { return userErrors; }
   bool hasInternalError() const { return internalErrors; }
-  /// The exit code of a stage that failed: 1 when at least one error is the
-  /// model's fault, else 3, also when nothing was reported at all.
-  int failureCode() const { return userErrors ? kExitModel : kExitInternal; }
+  /// The exit code (see Driver.h) of a stage that failed: 1 when at least one
+  /// error is the model's fault, else 3, also when nothing was reported at all.
+  int failureCode() const;
 
   /// Whether a message comes from MLIR about IR of our making.
   static bool isInternal(llvm::StringRef message);
