@@ -14,6 +14,9 @@ def RT_Dialect : Dialect {
     `rt.target` on the module is the only place where passes look for facts
     about the processor. Discardable attributes of this dialect:
     - `rt.name` (module): prefix of every generated symbol
+    - `rt.optimize` (module): "speed", "size" or "ram"; `rt.requant`: "onnx", "tflite" or "single"
+    - `rt.profile` (module, unit): layers call dlc_profile_begin/end
+    - `rt.threads` (module, i64)
     - `rt.inputs`, `rt.outputs` (entry function): arrays of dictionaries {name}
     - `rt.arena_bytes`, `rt.arena_lower_bound_bytes` (entry function, i64)
     - `rt.arena` (argument): the arena

@@ -1,5 +1,6 @@
 // This file collects the operator table from its families and looks it up.
 #include "passes/legalize/OpTable.h"
+#include "passes/legalize/OpList.h"
 
 #include <algorithm>
 
@@ -8,6 +9,8 @@ using namespace dlc::legalize;
 static std::vector<OpEntry> buildTable() {
   std::vector<OpEntry> table;
   addCast(table);
+  addReduce(table);
+  addUnary(table);
   addElementwise(table);
   std::sort(table.begin(), table.end(), [](const OpEntry &x, const OpEntry &y) {
     return std::tie(x.domain, x.name, x.sinceVersion) <
@@ -35,4 +38,15 @@ bool dlc::legalize::knowsOperator(llvm::StringRef domain, llvm::StringRef name) 
     if (entry.domain == domain && entry.name == name)
       return true;
   return false;
+}
+
+void dlc::legalize::printOpList(llvm::raw_ostream &os) {
+  os << "domain\toperator\topsets\telement types\n";
+  for (const OpEntry &entry : allOps()) {
+    os << (entry.domain.empty() ? "ai.onnx" : entry.domain) << '\t' << entry.name
+       << '\t' << entry.sinceVersion << '-';
+    if (entry.untilVersion != kLatest)
+      os << entry.untilVersion;
+    os << '\t' << entry.dtypes << '\n';
+  }
 }

@@ -28,6 +28,8 @@ llvm::ArrayRef<OpEntry> allOps();
 
 // Each family adds its entries; one function per file in this folder.
 void addCast(std::vector<OpEntry> &table);
+void addReduce(std::vector<OpEntry> &table);
+void addUnary(std::vector<OpEntry> &table);
 void addElementwise(std::vector<OpEntry> &table);
 
 } // namespace dlc::legalize

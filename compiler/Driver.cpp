@@ -1,0 +1,131 @@
+// This file drives a compilation: import, stages, emission of all files.
+#include "compiler/Driver.h"
+
+#include "compiler/Diagnostics.h"
+#include "compiler/Registration.h"
+#include "compiler/Stages.h"
+#include "compiler/Target.h"
+#include "compiler/onnx/Importer.h"
+#include "dialects/RT/RT.h"
+
+#include "mlir/IR/AsmState.h"
+#include "mlir/Pass/PassManager.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/ToolOutputFile.h"
+
+using namespace mlir;
+
+namespace {
+/// Prints the name of each stage on a terminal while it runs.
+struct Progress {
+  bool on = llvm::errs().is_displayed();
+  void stage(llvm::StringRef name) {
+    if (on)
+      llvm::errs() << "\r\033[Kdlc-compile: " << name << " ..." << "\r";
+  }
+  ~Progress() {
+    if (on)
+      llvm::errs() << "\r\033[K";
+  }
+};
+} // namespace
+
+/// Writes `module` as text to `path` ("-" is standard output).
+static int printIR(ModuleOp module, const dlc::CompileOptions &options,
+                   llvm::StringRef path) {
+  std::error_code error;
+  llvm::ToolOutputFile file(path, error, llvm::sys::fs::OF_Text);
+  if (error) {
+    llvm::errs() << "dlc-compile: error: cannot write '" << path
+                 << "': " << error.message() << "\n";
+    return dlc::kBadModel;
+  }
+  OpPrintingFlags flags;
+  if (options.elideConstants)
+    flags.elideLargeElementsAttrs(16);
+  module.print(file.os(), flags);
+  file.os() << "\n";
+  file.keep();
+  return dlc::kOk;
+}
+
+static void setModuleOptions(ModuleOp module, const dlc::CompileOptions &options,
+                             dlc::rt::TargetAttr target) {
+  Builder b(module.getContext());
+  module->setAttr(dlc::rt::kTarget, target);
+  module->setAttr(dlc::rt::kName, b.getStringAttr(dlc::symbolName(options)));
+  const char *optimize = options.optimize == dlc::Optimize::Size  ? "size"
+                         : options.optimize == dlc::Optimize::Ram ? "ram"
+                                                                  : "speed";
+  module->setAttr(dlc::rt::kOptimize, b.getStringAttr(optimize));
+  module->setAttr(dlc::rt::kRequant, b.getStringAttr(options.requant));
+  if (options.profile)
+    module->setAttr(dlc::rt::kProfile, b.getUnitAttr());
+  if (options.threads > 1)
+    module->setAttr(dlc::rt::kThreads, b.getI64IntegerAttr(options.threads));
+}
+
+OwningOpRef<ModuleOp> dlc::compileToLastIR(MLIRContext &context,
+                                           const CompileOptions &options,
+                                           int &exitCode) {
+  auto target = resolveTarget(
+      &context, {options.target, options.cpu, options.features});
+  if (!target) {
+    llvm::errs() << "dlc-compile: error: " << llvm::toString(target.takeError())
+                 << "\n";
+    exitCode = kBadUsage;
+    return {};
+  }
+  Progress progress;
+  progress.stage("import");
+  ImportOptions import;
+  import.path = options.input;
+  import.dims = options.dims;
+  for (const auto &[name, shape] : options.shapes)
+    import.shapes[name].assign(shape.begin(), shape.end());
+  FailureOr<OwningOpRef<ModuleOp>> imported = importOnnx(context, import);
+  if (failed(imported)) {
+    exitCode = kBadModel;
+    return {};
+  }
+  OwningOpRef<ModuleOp> module = std::move(*imported);
+  setModuleOptions(*module, options, *target);
+
+  int last = options.stopAfter.empty() ? stages().size() - 1
+                                       : findStage(options.stopAfter);
+  for (int i = 0; i <= last; ++i) {
+    const Stage &stage = stages()[i];
+    progress.stage(stage.name);
+    PassManager pm(&context, ModuleOp::getOperationName());
+    stage.build(pm);
+    if (pm.size() == 0)
+      continue;
+    if (failed(pm.run(*module))) {
+      exitCode = kBadModel;
+      return {};
+    }
+  }
+  exitCode = kOk;
+  return module;
+}
+
+int dlc::compile(const CompileOptions &options) {
+  if (!options.stopAfter.empty() && findStage(options.stopAfter) < 0) {
+    llvm::errs() << "dlc-compile: error: --stop-after=" << options.stopAfter
+                 << ": no such stage; --list-stages names them\n";
+    return kBadUsage;
+  }
+  DialectRegistry registry;
+  registerDialects(registry);
+  MLIRContext context(registry, MLIRContext::Threading::DISABLED);
+  context.loadAllAvailableDialects();
+  DiagnosticsHandler diagnostics(context, options.input);
+  int exitCode = kOk;
+  OwningOpRef<ModuleOp> module = compileToLastIR(context, options, exitCode);
+  if (!module)
+    return exitCode;
+  if (!options.stopAfter.empty())
+    return printIR(*module, options,
+                   options.output.empty() ? "-" : options.output);
+  return emitAll(*module, options);
+}
