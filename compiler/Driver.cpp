@@ -2,6 +2,7 @@
 #include "compiler/Driver.h"
 
 #include "compiler/Diagnostics.h"
+#include "compiler/Emit.h"
 #include "compiler/Registration.h"
 #include "compiler/Stages.h"
 #include "compiler/Target.h"
@@ -65,8 +66,30 @@ static void setModuleOptions(ModuleOp module, const dlc::CompileOptions &options
     module->setAttr(dlc::rt::kThreads, b.getI64IntegerAttr(options.threads));
 }
 
+/// Says how a defect can be reproduced, with a file that holds all of it.
+static void reportDefect(dlc::DiagnosticsHandler &diagnostics,
+                         const dlc::CompileOptions &options, llvm::StringRef stage) {
+  std::string path = options.output.empty() || options.output == "-"
+                         ? dlc::symbolName(options)
+                         : options.output;
+  path += ".reproducer.txt";
+  std::error_code error;
+  llvm::raw_fd_ostream file(path, error);
+  if (!error) {
+    file << "model: " << options.input << "\nstage: " << stage
+         << "\ntarget: " << options.target << "\nmcpu: " << options.cpu
+         << "\nmattr: " << options.features << "\n";
+    for (auto &[name, size] : options.dims)
+      file << "dim: " << name << "=" << size << "\n";
+  }
+  diagnostics.internalError("stage '" + stage + "' failed",
+                            "this is a defect of dlc; please report it with '" +
+                                llvm::Twine(path) + "' and the model");
+}
+
 OwningOpRef<ModuleOp> dlc::compileToLastIR(MLIRContext &context,
                                            const CompileOptions &options,
+                                           DiagnosticsHandler &diagnostics,
                                            int &exitCode) {
   auto target = resolveTarget(
       &context, {options.target, options.cpu, options.features});
@@ -85,7 +108,7 @@ OwningOpRef<ModuleOp> dlc::compileToLastIR(MLIRContext &context,
     import.shapes[name].assign(shape.begin(), shape.end());
   FailureOr<OwningOpRef<ModuleOp>> imported = importOnnx(context, import);
   if (failed(imported)) {
-    exitCode = kBadModel;
+    exitCode = diagnostics.failureCode();
     return {};
   }
   OwningOpRef<ModuleOp> module = std::move(*imported);
@@ -101,7 +124,9 @@ OwningOpRef<ModuleOp> dlc::compileToLastIR(MLIRContext &context,
     if (pm.size() == 0)
       continue;
     if (failed(pm.run(*module))) {
-      exitCode = kBadModel;
+      exitCode = diagnostics.failureCode();
+      if (exitCode == kDefect)
+        reportDefect(diagnostics, options, stage.name);
       return {};
     }
   }
@@ -119,9 +144,10 @@ int dlc::compile(const CompileOptions &options) {
   registerDialects(registry);
   MLIRContext context(registry, MLIRContext::Threading::DISABLED);
   context.loadAllAvailableDialects();
-  DiagnosticsHandler diagnostics(context, options.input);
+  DiagnosticsHandler diagnostics(&context, options.input);
   int exitCode = kOk;
-  OwningOpRef<ModuleOp> module = compileToLastIR(context, options, exitCode);
+  OwningOpRef<ModuleOp> module =
+      compileToLastIR(context, options, diagnostics, exitCode);
   if (!module)
     return exitCode;
   if (!options.stopAfter.empty())

@@ -8,6 +8,8 @@
 
 namespace dlc {
 
+class DiagnosticsHandler;
+
 /// Exit codes of CONTRACT.md.
 enum ExitCode : int { kOk = 0, kBadModel = 1, kBadUsage = 2, kDefect = 3 };
 
@@ -19,6 +21,7 @@ int compile(const CompileOptions &options);
 /// `exitCode` is set when the result is null.
 mlir::OwningOpRef<mlir::ModuleOp> compileToLastIR(mlir::MLIRContext &context,
                                                   const CompileOptions &options,
+                                                  DiagnosticsHandler &diagnostics,
                                                   int &exitCode);
 
 } // namespace dlc

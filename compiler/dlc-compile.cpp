@@ -5,6 +5,7 @@
 #include "compiler/Target.h"
 #include "passes/legalize/OpList.h"
 
+#include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/InitLLVM.h"
 #include "llvm/Support/TargetSelect.h"
 #include "llvm/Support/raw_ostream.h"
