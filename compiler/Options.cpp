@@ -67,6 +67,20 @@ struct Flags {
 };
 } // namespace
 
+/// LLVM's libraries register options of their own at program start; those with
+/// names that the contract gives to us make way.
+static void freeOptionNames() {
+  auto &registered = cl::getRegisteredOptions();
+  for (StringRef name : {"o", "target", "mcpu", "mattr", "name", "emit", "dim", "shape",
+                         "O", "requant", "weights", "io", "profile", "threads",
+                         "stop-after", "print-constants", "list-targets", "list-ops",
+                         "list-stages"}) {
+    auto it = registered.find(name);
+    if (it != registered.end())
+      it->second->removeArgument();
+  }
+}
+
 static bool usageError(const Twine &message) {
   errs() << "dlc-compile: error: " << message << "\n";
   return false;
@@ -162,6 +176,7 @@ static bool convert(const Flags &flags, CommandLine &result) {
 
 bool dlc::parseCommandLine(int argc, char **argv, CommandLine &result,
                            int &exitCode) {
+  freeOptionNames();
   Flags flags;
   cl::HideUnrelatedOptions(flags.category);
   cl::SetVersionPrinter([](raw_ostream &os) {
