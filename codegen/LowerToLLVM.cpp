@@ -1,1 +1,164 @@
-// This file lowers the last IR to LLVM.
+// This file lowers the last IR to the LLVM dialect.
+#include "codegen/LowerToLLVM.h"
+
+#include "codegen/TargetMachine.h"
+#include "dialects/RT/RT.h"
+#include "mlir/Conversion/AffineToStandard/AffineToStandard.h"
+#include "mlir/Conversion/ArithToLLVM/ArithToLLVM.h"
+#include "mlir/Conversion/ControlFlowToLLVM/ControlFlowToLLVM.h"
+#include "mlir/Conversion/FuncToLLVM/ConvertFuncToLLVM.h"
+#include "mlir/Conversion/IndexToLLVM/IndexToLLVM.h"
+#include "mlir/Conversion/LLVMCommon/ConversionTarget.h"
+#include "mlir/Conversion/LLVMCommon/TypeConverter.h"
+#include "mlir/Conversion/MathToLLVM/MathToLLVM.h"
+#include "mlir/Conversion/MemRefToLLVM/MemRefToLLVM.h"
+#include "mlir/Conversion/SCFToControlFlow/SCFToControlFlow.h"
+#include "mlir/Conversion/UBToLLVM/UBToLLVM.h"
+#include "mlir/Conversion/VectorToLLVM/ConvertVectorToLLVM.h"
+#include "mlir/Conversion/VectorToSCF/VectorToSCF.h"
+#include "mlir/Dialect/Arith/Transforms/Passes.h"
+#include "mlir/Dialect/ArmNeon/ArmNeonDialect.h"
+#include "mlir/Dialect/ArmSVE/IR/ArmSVEDialect.h"
+#include "mlir/Dialect/ArmSVE/Transforms/Transforms.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/MemRef/Transforms/Passes.h"
+#include "mlir/Dialect/Vector/Transforms/LoweringPatterns.h"
+#include "mlir/Dialect/Vector/Transforms/VectorRewritePatterns.h"
+#include "mlir/Transforms/Passes.h"
+
+using namespace mlir;
+using namespace dlc;
+
+namespace {
+/// Vector operations of more than one dimension, or without an instruction of
+/// their own, to those that map to LLVM one to one.
+void populateVectorLowerings(RewritePatternSet &patterns) {
+  vector::populateVectorToVectorCanonicalizationPatterns(patterns);
+  vector::populateVectorBitCastLoweringPatterns(patterns);
+  vector::populateVectorBroadcastLoweringPatterns(patterns);
+  vector::populateVectorContractLoweringPatterns(
+      patterns, vector::VectorContractLowering::OuterProduct);
+  vector::populateVectorOuterProductLoweringPatterns(patterns);
+  vector::populateVectorMaskOpLoweringPatterns(patterns);
+  vector::populateVectorShapeCastLoweringPatterns(patterns);
+  vector::populateVectorInterleaveLoweringPatterns(patterns);
+  vector::populateVectorTransposeLoweringPatterns(
+      patterns, vector::VectorTransposeLowering::EltWise);
+  vector::populateVectorTransferLoweringPatterns(patterns,
+                                                 /*maxTransferRank=*/1);
+  vector::populateVectorMultiReductionLoweringPatterns(
+      patterns, vector::VectorMultiReductionLowering::InnerParallel);
+  vector::populateVectorMaskMaterializationPatterns(
+      patterns, /*force32BitVectorIndices=*/true);
+  vector::populateVectorInsertExtractStridedSliceTransforms(patterns);
+  vector::populateVectorStepLoweringPatterns(patterns);
+  vector::populateVectorRankReducingFMAPattern(patterns);
+  vector::populateVectorGatherLoweringPatterns(patterns);
+  vector::populateVectorFromElementsUnrollPatterns(patterns);
+  vector::populateVectorToElementsUnrollPatterns(patterns);
+}
+
+/// Float minimum and maximum where LLVM has no instruction for them and would
+/// call libm; conversions of bfloat16 where it would call a support routine that
+/// GCC's library lacks.
+void populateArithLowerings(RewritePatternSet &patterns, rt::TargetAttr target) {
+  arith::populateCeilFloorDivExpandOpsPatterns(patterns);
+  arith::populateExpandBFloat16Patterns(patterns);
+  if (target.getIsa() == "scalar" || target.getIsa() == "mve")
+    arith::populateArithExpandOpsPatterns(patterns);
+}
+
+/// Everything that is left, in one conversion with one type converter, so that
+/// `index` has the width of the target everywhere.
+struct ConvertLastIRToLLVM
+    : PassWrapper<ConvertLastIRToLLVM, OperationPass<ModuleOp>> {
+  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(ConvertLastIRToLLVM)
+  explicit ConvertLastIRToLLVM(std::string layout) : layout(std::move(layout)) {}
+  StringRef getArgument() const override { return "dlc-convert-last-ir-to-llvm"; }
+  StringRef getDescription() const override {
+    return "convert the last IR to the LLVM dialect";
+  }
+  void getDependentDialects(DialectRegistry &registry) const override {
+    registry.insert<LLVM::LLVMDialect>();
+  }
+
+  void runOnOperation() override {
+    MLIRContext *context = &getContext();
+    rt::TargetAttr target = rt::targetOf(getOperation());
+    {
+      RewritePatternSet patterns(context);
+      populateVectorLowerings(patterns);
+      populateArithLowerings(patterns, target);
+      if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
+        return signalPassFailure();
+    }
+    LowerToLLVMOptions options(context);
+    options.useBarePtrCallConv = true;
+    options.allocLowering = LowerToLLVMOptions::AllocLowering::None;
+    options.dataLayout = llvm::DataLayout(layout);
+    options.overrideIndexBitwidth(target.getIndexBits());
+    LLVMTypeConverter converter(context, options);
+    RewritePatternSet patterns(context);
+    SymbolTableCollection symbols;
+    populateFuncToLLVMConversionPatterns(converter, patterns, &symbols);
+    populateFinalizeMemRefToLLVMConversionPatterns(converter, patterns, &symbols);
+    cf::populateControlFlowToLLVMConversionPatterns(converter, patterns);
+    arith::populateArithToLLVMConversionPatterns(converter, patterns);
+    populateMathToLLVMConversionPatterns(converter, patterns,
+                                         /*approximateLog1p=*/false);
+    index::populateIndexToLLVMConversionPatterns(converter, patterns);
+    ub::populateUBToLLVMConversionPatterns(converter, patterns);
+    populateVectorToLLVMConversionPatterns(converter, patterns,
+                                           /*reassociateFPReductions=*/false,
+                                           /*force32BitVectorIndices=*/true);
+    LLVMConversionTarget legality(*context);
+    legality.addLegalDialect<arm_neon::ArmNeonDialect>();
+    legality.addLegalOp<ModuleOp>();
+    if (target.getIsa() == "sve") {
+      populateArmSVELegalizeForLLVMExportPatterns(converter, patterns);
+      configureArmSVELegalizeForExportTarget(legality);
+    }
+    if (failed(applyFullConversion(getOperation(), legality, std::move(patterns))))
+      signalPassFailure();
+  }
+
+  std::string layout;
+};
+} // namespace
+
+LogicalResult codegen::lowerToLLVM(ModuleOp module) {
+  auto target = module->getAttrOfType<rt::TargetAttr>(rt::kTarget);
+  if (!target)
+    return module.emitError() << "module has no '" << rt::kTarget
+                              << "' attribute";
+  auto machine = createTargetMachine(module, OptimizeFor::Speed);
+  if (failed(machine))
+    return failure();
+  std::string layout = (*machine)->createDataLayout().getStringRepresentation();
+  if (failed(prepareLastIR(module)))
+    return failure();
+
+  PassManager manager(module->getContext(), ModuleOp::getOperationName());
+  // Fails when the program has not registered MLIR's debugging options.
+  (void)applyPassManagerCLOptions(manager);
+  OpPassManager &functions = manager.nest<func::FuncOp>();
+  // Transfers of several dimensions to loops; the last IR has none of its own,
+  // they come from hand-written modules only.
+  functions.addPass(createConvertVectorToSCFPass());
+  functions.addPass(memref::createExpandOpsPass());
+  // Subviews become offsets of their base: descriptors in the converted code
+  // then carry no chain of inserts for LLVM to see through.
+  functions.addPass(memref::createExpandStridedMetadataPass());
+  functions.addPass(createLowerAffinePass());
+  functions.addPass(createSCFToControlFlowPass());
+  functions.addPass(createCanonicalizerPass());
+  manager.addPass(std::make_unique<ConvertLastIRToLLVM>(layout));
+  manager.addPass(createCanonicalizerPass());
+  if (failed(manager.run(module)))
+    return failure();
+  module->setAttr(LLVM::LLVMDialect::getDataLayoutAttrName(),
+                  StringAttr::get(module->getContext(), layout));
+  module->setAttr(LLVM::LLVMDialect::getTargetTripleAttrName(),
+                  StringAttr::get(module->getContext(), target.getTriple()));
+  return success();
+}

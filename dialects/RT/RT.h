@@ -19,6 +19,7 @@ inline constexpr llvm::StringLiteral kRequant = "rt.requant";
 inline constexpr llvm::StringLiteral kProfile = "rt.profile";
 inline constexpr llvm::StringLiteral kThreads = "rt.threads";
 inline constexpr llvm::StringLiteral kArena = "rt.arena";
+inline constexpr llvm::StringLiteral kDims = "rt.dims";
 inline constexpr llvm::StringLiteral kArenaBytes = "rt.arena_bytes";
 inline constexpr llvm::StringLiteral kArenaLowerBound =
     "rt.arena_lower_bound_bytes";

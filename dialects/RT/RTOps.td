@@ -20,6 +20,8 @@ def RT_Dialect : Dialect {
     - `rt.inputs`, `rt.outputs` (entry function): arrays of dictionaries {name}
     - `rt.arena_bytes`, `rt.arena_lower_bound_bytes` (entry function, i64)
     - `rt.arena` (argument): the arena
+    - `rt.dims` (last argument, memref<?xi64>): dims of inputs and outputs at run
+      time, as in dlc_run_fn; only when some are not static
     - `rt.layer` (function): a dictionary {name, nodes, kernel, macs, ...}
     - `rt.inplace` (operation): output may start where an operand starts
   }];

@@ -1,0 +1,240 @@
+// This file compiles the last IR to an object and reads back what became of it.
+#include "codegen/ObjectEmitter.h"
+
+#include "codegen/LLVMModule.h"
+#include "codegen/LowerToLLVM.h"
+#include "dialects/RT/RT.h"
+#include "llvm/Analysis/TargetLibraryInfo.h"
+#include "llvm/IR/DiagnosticInfo.h"
+#include "llvm/IR/DiagnosticPrinter.h"
+#include "llvm/IR/LegacyPassManager.h"
+#include "llvm/IR/LLVMContext.h"
+#include "llvm/IR/Verifier.h"
+#include "llvm/Object/ELFObjectFile.h"
+#include "llvm/Support/CrashRecoveryContext.h"
+#include "llvm/Support/ErrorHandling.h"
+#include "llvm/Transforms/Utils/Cloning.h"
+
+using namespace mlir;
+using namespace dlc;
+using namespace dlc::codegen;
+
+namespace {
+/// Collects LLVM's errors, and the frame sizes that it reports as warnings.
+class Diagnostics final : public llvm::DiagnosticHandler {
+public:
+  Diagnostics(std::vector<std::string> &errors, llvm::StringMap<uint64_t> &frames)
+      : errors(errors), frames(frames) {}
+  bool handleDiagnostics(const llvm::DiagnosticInfo &info) override {
+    if (auto *stack = dyn_cast<llvm::DiagnosticInfoStackSize>(&info)) {
+      frames[stack->getFunction().getName()] = stack->getStackSize();
+      return true;
+    }
+    if (info.getSeverity() == llvm::DS_Error) {
+      std::string text;
+      llvm::raw_string_ostream stream(text);
+      llvm::DiagnosticPrinterRawOStream printer(stream);
+      info.print(printer);
+      errors.push_back(text);
+    }
+    return true;
+  }
+
+private:
+  std::vector<std::string> &errors;
+  llvm::StringMap<uint64_t> &frames;
+};
+
+/// The deepest sum of frames along calls from `function` on.
+uint64_t deepestStack(const llvm::Function &function,
+                      const llvm::StringMap<uint64_t> &frames,
+                      llvm::DenseMap<const llvm::Function *, uint64_t> &known) {
+  auto [it, fresh] = known.try_emplace(&function, 0);
+  if (!fresh)
+    return it->second; // also ends recursion, which generated code has none of
+  uint64_t deepest = 0;
+  for (const llvm::BasicBlock &block : function)
+    for (const llvm::Instruction &instruction : block)
+      if (auto *call = dyn_cast<llvm::CallBase>(&instruction))
+        if (const llvm::Function *callee = call->getCalledFunction())
+          if (!callee->isDeclaration())
+            deepest = std::max(deepest, deepestStack(*callee, frames, known));
+  uint64_t total = deepest + frames.lookup(function.getName());
+  known[&function] = total;
+  return total;
+}
+
+/// Runs the code generator on `module`; false when it offers no such output.
+bool generate(llvm::Module &module, llvm::TargetMachine &machine,
+              llvm::CodeGenFileType type, llvm::raw_pwrite_stream &stream) {
+  llvm::legacy::PassManager manager;
+  manager.add(new llvm::TargetLibraryInfoWrapperPass(
+      libraryFunctions(machine.getTargetTriple())));
+  if (machine.addPassesToEmitFile(manager, stream, nullptr, type))
+    return false;
+  manager.run(module);
+  return true;
+}
+
+/// What generated code may leave to the linker: memory functions, the compiler's
+/// support routines (two leading underscores) and runtime-lite's hooks.
+bool isAllowedUndefined(StringRef name, const ModelInfo &info) {
+  return name == "memcpy" || name == "memset" || name == "memmove" ||
+         name.starts_with("__") || name.starts_with("dlc_") ||
+         name == info.name + "_weights";
+}
+
+LogicalResult readBack(ModuleOp module, const ModelInfo &info,
+                       CompiledModel &result) {
+  auto fail = [&](llvm::Error error) {
+    return module.emitError() << "cannot read back the object: "
+                              << llvm::toString(std::move(error));
+  };
+  auto object = llvm::object::ObjectFile::createELFObjectFile(
+      llvm::MemoryBufferRef({result.object.data(), result.object.size()}, info.name));
+  if (!object)
+    return fail(object.takeError());
+  for (const llvm::object::SectionRef &section : (*object)->sections()) {
+    auto name = section.getName();
+    if (!name)
+      return fail(name.takeError());
+    if (section.isText())
+      result.codeBytes += section.getSize();
+    if (*name == ".rodata." + info.name + ".weights")
+      result.weightsBytes += section.getSize();
+  }
+  for (const llvm::object::SymbolRef &symbol : (*object)->symbols()) {
+    auto flags = symbol.getFlags();
+    if (!flags)
+      return fail(flags.takeError());
+    if (!(*flags & llvm::object::SymbolRef::SF_Undefined) ||
+        (*flags & llvm::object::SymbolRef::SF_FormatSpecific))
+      continue;
+    auto name = symbol.getName();
+    if (!name)
+      return fail(name.takeError());
+    if (!name->empty())
+      result.undefinedSymbols.push_back(name->str());
+  }
+  llvm::sort(result.undefinedSymbols);
+  for (const std::string &symbol : result.undefinedSymbols)
+    if (!isAllowedUndefined(symbol, info))
+      return module.emitError()
+             << "generated code calls '" << symbol
+             << "', which a firmware does not have; an operation of the last IR "
+                "is not an instruction of target '"
+             << info.target << "'";
+  return success();
+}
+
+class Compilation {
+public:
+  Compilation(ModuleOp module, const ModelInfo &info, const EmitOptions &options)
+      : module(module), info(info), options(options) {}
+
+  FailureOr<CompiledModel> run() {
+    auto created = createTargetMachine(module, options.optimizeFor);
+    if (failed(created))
+      return failure();
+    machine = std::move(*created);
+    OwningOpRef<ModuleOp> lowered = module.clone();
+    if (failed(lowerToLLVM(*lowered)))
+      return failure();
+
+    context.setDiagnosticHandler(std::make_unique<Diagnostics>(errors, frames));
+    llvmModule = translateToLLVM(*lowered, context, info, options, *machine);
+    if (!llvmModule)
+      return failure();
+    if (!safely([&] { generateAll(); }))
+      return failure();
+    llvm::DenseMap<const llvm::Function *, uint64_t> known;
+    if (llvm::Function *entry = llvmModule->getFunction(info.name + "_run_generic"))
+      result.stackBytes = deepestStack(*entry, frames, known);
+    if (failed(readBack(module, info, result)))
+      return failure();
+    return std::move(result);
+  }
+
+private:
+  void generateAll() {
+    if (verify("before optimization"))
+      return;
+    optimize(*llvmModule, *machine, options, rt::targetOf(module).getHosted());
+    if (verify("after optimization"))
+      return;
+    if (options.llvm) {
+      llvm::raw_string_ostream stream(result.llvm);
+      llvmModule->print(stream, nullptr);
+    }
+    if (options.assembly) {
+      llvm::SmallString<0> text;
+      llvm::raw_svector_ostream stream(text);
+      // The code generator changes the module: one copy for each output.
+      if (!generate(*llvm::CloneModule(*llvmModule), *machine,
+                    llvm::CodeGenFileType::AssemblyFile, stream))
+        errors.push_back("target has no assembly printer");
+      result.assembly = text.str().str();
+    }
+    for (llvm::Function &function : *llvmModule)
+      if (!function.isDeclaration())
+        function.addFnAttr("warn-stack-size", "0");
+    llvm::raw_svector_ostream stream(result.object);
+    if (!generate(*llvmModule, *machine, llvm::CodeGenFileType::ObjectFile, stream))
+      errors.push_back("target has no object writer");
+  }
+
+  bool verify(const char *when) {
+    std::string text;
+    llvm::raw_string_ostream stream(text);
+    if (!llvm::verifyModule(*llvmModule, &stream))
+      return false;
+    errors.push_back("LLVM module is broken " + std::string(when) + ": " + text);
+    return true;
+  }
+
+  /// Runs `work` so that a crash or fatal error of LLVM ends here.
+  bool safely(llvm::function_ref<void()> work) {
+    std::string fatal;
+    llvm::CrashRecoveryContext::Enable();
+    llvm::CrashRecoveryContext recovery;
+    bool survived;
+    {
+      llvm::ScopedFatalErrorHandler handler(
+          [](void *text, const char *reason, bool) {
+            *static_cast<std::string *>(text) = reason;
+            if (auto *current = llvm::CrashRecoveryContext::GetCurrent())
+              current->HandleExit(3);
+          },
+          &fatal);
+      survived = recovery.RunSafely(work);
+    }
+    llvm::CrashRecoveryContext::Disable();
+    if (!survived) {
+      module.emitError() << "LLVM failed for target '" << info.target
+                         << "': " << (fatal.empty() ? "crash" : fatal);
+      // What LLVM left behind cannot be taken apart safely.
+      (void)llvmModule.release();
+      return false;
+    }
+    for (const std::string &error : errors)
+      module.emitError() << "LLVM failed for target '" << info.target
+                         << "': " << error;
+    return errors.empty();
+  }
+
+  ModuleOp module;
+  const ModelInfo &info;
+  const EmitOptions &options;
+  std::vector<std::string> errors;
+  llvm::StringMap<uint64_t> frames;
+  std::unique_ptr<llvm::TargetMachine> machine;
+  llvm::LLVMContext context;
+  std::unique_ptr<llvm::Module> llvmModule;
+  CompiledModel result;
+};
+} // namespace
+
+FailureOr<CompiledModel> codegen::compileModel(ModuleOp module, const ModelInfo &info,
+                                               const EmitOptions &options) {
+  return Compilation(module, info, options).run();
+}

@@ -1,0 +1,35 @@
+// The last IR to object, assembly and LLVM text.
+#pragma once
+
+#include "codegen/ModelInfo.h"
+#include "codegen/TargetMachine.h"
+#include "llvm/ADT/SmallVector.h"
+
+namespace dlc::codegen {
+struct EmitOptions {
+  OptimizeFor optimizeFor = OptimizeFor::Speed;
+  /// Puts the table of layers (names, macs) into the descriptor.
+  bool describeLayers = false;
+  bool assembly = false; ///< fill CompiledModel::assembly
+  bool llvm = false;     ///< fill CompiledModel::llvm
+};
+
+/// The outputs of one compilation, all of the same code, and what was read back
+/// from the object.
+struct CompiledModel {
+  llvm::SmallVector<char, 0> object;
+  std::string assembly, llvm;
+  uint64_t codeBytes = 0;    ///< sections .text*
+  uint64_t weightsBytes = 0; ///< section .rodata.NAME.weights
+  /// The deepest chain of frames from the entry down, without the support
+  /// routines that the object does not define.
+  uint64_t stackBytes = 0;
+  std::vector<std::string> undefinedSymbols; ///< sorted
+};
+
+/// Compiles a module of the last IR, which stays as it is. Diagnostics, crashes
+/// and fatal errors of LLVM become errors on the module.
+mlir::FailureOr<CompiledModel> compileModel(mlir::ModuleOp module,
+                                            const ModelInfo &info,
+                                            const EmitOptions &options);
+} // namespace dlc::codegen

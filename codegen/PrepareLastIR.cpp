@@ -1,0 +1,218 @@
+// This file brings the last IR into the form that converts to LLVM op by op.
+#include "codegen/LowerToLLVM.h"
+
+#include "dialects/RT/RT.h"
+
+using namespace mlir;
+using namespace dlc;
+
+namespace {
+/// Whether a memref can be passed as one pointer: its descriptor follows from
+/// its type.
+bool isBarePointer(MemRefType type) {
+  SmallVector<int64_t> strides;
+  int64_t offset;
+  return type.hasStaticShape() &&
+         succeeded(type.getStridesAndOffset(strides, offset)) &&
+         ShapedType::isStatic(offset) && ShapedType::isStaticShape(strides);
+}
+
+/// The numbers of a memref that its type does not say, in the order offset,
+/// sizes, strides.
+struct DynamicParts {
+  bool offset = false;
+  SmallVector<unsigned> sizes, strides;
+  explicit DynamicParts(MemRefType type) {
+    SmallVector<int64_t> values;
+    int64_t base = 0;
+    if (failed(type.getStridesAndOffset(values, base)))
+      return;
+    offset = ShapedType::isDynamic(base);
+    for (auto [i, size] : llvm::enumerate(type.getShape()))
+      if (ShapedType::isDynamic(size))
+        sizes.push_back(i);
+    for (auto [i, stride] : llvm::enumerate(values))
+      if (ShapedType::isDynamic(stride))
+        strides.push_back(i);
+  }
+  unsigned count() const { return offset + sizes.size() + strides.size(); }
+};
+
+/// Passes memrefs whose descriptor does not follow from their type as a base of
+/// rank 0 and the numbers that are missing.
+LogicalResult flattenArguments(func::FuncOp function, ArrayRef<func::CallOp> calls) {
+  FunctionType type = function.getFunctionType();
+  if (llvm::all_of(type.getInputs(), [](Type input) {
+        auto memref = dyn_cast<MemRefType>(input);
+        return !memref || isBarePointer(memref);
+      }))
+    return success();
+  OpBuilder b(function.getContext());
+  Type index = b.getIndexType();
+  SmallVector<Type> inputs;
+  SmallVector<Attribute> attributes;
+  DictionaryAttr none = b.getDictionaryAttr({});
+  auto baseOf = [](MemRefType memref) {
+    return MemRefType::get({}, memref.getElementType(), MemRefLayoutAttrInterface(),
+                           memref.getMemorySpace());
+  };
+  for (auto [i, input] : llvm::enumerate(type.getInputs())) {
+    auto memref = dyn_cast<MemRefType>(input);
+    DictionaryAttr old = function.getArgAttrDict(i);
+    attributes.push_back(old ? old : none);
+    if (!memref || isBarePointer(memref)) {
+      inputs.push_back(input);
+      continue;
+    }
+    if (!memref.isStrided())
+      return function.emitError() << "argument " << i << " of type " << memref
+                                  << " is not strided";
+    inputs.push_back(baseOf(memref));
+    unsigned numbers = DynamicParts(memref).count();
+    inputs.append(numbers, index);
+    attributes.append(numbers, none);
+  }
+
+  if (!function.isExternal()) {
+    Block &entry = function.getBody().front();
+    b.setInsertionPointToStart(&entry);
+    Location loc = function.getLoc();
+    unsigned at = 0;
+    for (Type input : type.getInputs()) {
+      auto memref = dyn_cast<MemRefType>(input);
+      if (!memref || isBarePointer(memref)) {
+        ++at;
+        continue;
+      }
+      DynamicParts parts(memref);
+      BlockArgument old = entry.getArgument(at);
+      SmallVector<BlockArgument> fresh;
+      fresh.push_back(entry.insertArgument(at + 1, baseOf(memref), loc));
+      for (unsigned i = 0; i < parts.count(); ++i)
+        fresh.push_back(entry.insertArgument(at + 2 + i, index, loc));
+      SmallVector<int64_t> strideValues;
+      int64_t offsetValue = 0;
+      (void)memref.getStridesAndOffset(strideValues, offsetValue);
+      unsigned next = 1;
+      auto mixed = [&](int64_t value) -> OpFoldResult {
+        if (ShapedType::isDynamic(value))
+          return Value(fresh[next++]);
+        return b.getIndexAttr(value);
+      };
+      OpFoldResult offset = mixed(offsetValue);
+      SmallVector<OpFoldResult> sizes, strides;
+      for (int64_t size : memref.getShape())
+        sizes.push_back(mixed(size));
+      for (int64_t stride : strideValues)
+        strides.push_back(mixed(stride));
+      Value view = memref::ReinterpretCastOp::create(b, loc, memref, fresh.front(),
+                                                     offset, sizes, strides);
+      old.replaceAllUsesWith(view);
+      entry.eraseArgument(at);
+      at += 1 + parts.count();
+    }
+  }
+  function.setFunctionType(b.getFunctionType(inputs, type.getResults()));
+  function.setAllArgAttrs(attributes);
+
+  for (func::CallOp call : calls) {
+    b.setInsertionPoint(call);
+    SmallVector<Value> operands;
+    for (Value operand : call.getOperands()) {
+      auto memref = dyn_cast<MemRefType>(operand.getType());
+      if (!memref || isBarePointer(memref)) {
+        operands.push_back(operand);
+        continue;
+      }
+      DynamicParts parts(memref);
+      auto metadata =
+          memref::ExtractStridedMetadataOp::create(b, call.getLoc(), operand);
+      operands.push_back(metadata.getBaseBuffer());
+      if (parts.offset)
+        operands.push_back(metadata.getOffset());
+      for (unsigned i : parts.sizes)
+        operands.push_back(metadata.getSizes()[i]);
+      for (unsigned i : parts.strides)
+        operands.push_back(metadata.getStrides()[i]);
+    }
+    call->setOperands(operands);
+  }
+  return success();
+}
+
+/// Moves small allocations of known size to the function's entry: in a loop LLVM
+/// would take new stack in every iteration.
+void hoistAllocations(func::FuncOp function) {
+  Block &entry = function.getBody().front();
+  function.walk([&](memref::AllocaOp alloca) {
+    if (alloca.getType().hasStaticShape() && alloca->getBlock() != &entry &&
+        alloca->getNumOperands() == 0)
+      alloca->moveBefore(&entry, entry.begin());
+  });
+}
+
+/// Copies between views that are not dense become loops; upstream would call a
+/// run-time library.
+void expandCopy(memref::CopyOp copy) {
+  auto source = dyn_cast<MemRefType>(copy.getSource().getType());
+  auto target = dyn_cast<MemRefType>(copy.getTarget().getType());
+  if (!source || !target)
+    return;
+  auto dense = [](MemRefType type) { return type.getLayout().isIdentity(); };
+  if (dense(source) && dense(target))
+    return;
+  ImplicitLocOpBuilder b(copy.getLoc(), copy);
+  Value zero = arith::ConstantIndexOp::create(b, 0);
+  Value one = arith::ConstantIndexOp::create(b, 1);
+  SmallVector<Value> indices;
+  for (int64_t i = 0; i < source.getRank(); ++i) {
+    Value size = source.isDynamicDim(i)
+                     ? Value(memref::DimOp::create(b, copy.getSource(), i))
+                     : Value(arith::ConstantIndexOp::create(b, source.getDimSize(i)));
+    auto loop = scf::ForOp::create(b, zero, size, one);
+    indices.push_back(loop.getInductionVar());
+    b.setInsertionPointToStart(loop.getBody());
+  }
+  Value element = memref::LoadOp::create(b, copy.getSource(), indices);
+  memref::StoreOp::create(b, element, copy.getTarget(), indices);
+  copy.erase();
+}
+
+/// The entry returns dlc_status 0.
+void returnStatus(func::FuncOp entry) {
+  OpBuilder b(entry.getContext());
+  FunctionType type = entry.getFunctionType();
+  if (type.getNumResults() != 0)
+    return;
+  entry.setFunctionType(b.getFunctionType(type.getInputs(), b.getI32Type()));
+  entry.walk([&](func::ReturnOp ret) {
+    b.setInsertionPoint(ret);
+    Value ok = arith::ConstantIntOp::create(b, ret.getLoc(), 0, 32);
+    func::ReturnOp::create(b, ret.getLoc(), ok);
+    ret.erase();
+  });
+}
+} // namespace
+
+LogicalResult codegen::prepareLastIR(ModuleOp module) {
+  llvm::MapVector<StringRef, SmallVector<func::CallOp>> calls;
+  module.walk([&](func::CallOp call) { calls[call.getCallee()].push_back(call); });
+  SmallVector<memref::CopyOp> copies;
+  module.walk([&](memref::CopyOp copy) { copies.push_back(copy); });
+  for (memref::CopyOp copy : copies)
+    expandCopy(copy);
+  for (func::FuncOp function : module.getOps<func::FuncOp>()) {
+    for (Type type : function.getFunctionType().getResults())
+      if (isa<BaseMemRefType>(type))
+        return function.emitError()
+               << "returns a memref; the last IR passes results as arguments";
+    if (failed(flattenArguments(function, calls[function.getName()])))
+      return failure();
+    if (function.isExternal())
+      continue;
+    hoistAllocations(function);
+    if (function->hasAttr(rt::kArenaBytes))
+      returnStatus(function);
+  }
+  return success();
+}
