@@ -64,6 +64,7 @@ static void buildMemory(OpPassManager &pm) {
 }
 
 static void buildKernels(OpPassManager &pm) {
+  pm.addPass(dlc::createLowerContractions());
   pm.addPass(createConvertLinalgToLoopsPass());
   pm.addPass(memref::createFoldMemRefAliasOpsPass());
   pm.addPass(createLoopInvariantCodeMotionPass());

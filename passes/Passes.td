@@ -97,4 +97,15 @@ def LowerCopies : Pass<"dlc-lower-copies", "::mlir::ModuleOp"> {
   let dependentDialects = ["::mlir::scf::SCFDialect", "::mlir::memref::MemRefDialect",
                            "::mlir::arith::ArithDialect"];
 }
+def LowerContractions : Pass<"dlc-lower-contractions", "::mlir::ModuleOp"> {
+  let summary = "nn.conv and nn.matmul on buffers to plain loops";
+  let description = [{
+    For contractions that no micro-kernel takes: any rank, layout, group count
+    and element type. One accumulator in a register; the epilogue is applied
+    before the store. Inputs narrower than the accumulator are widened (integers
+    with their sign).
+  }];
+  let dependentDialects = ["::mlir::scf::SCFDialect", "::mlir::arith::ArithDialect",
+                           "::mlir::memref::MemRefDialect", "::mlir::math::MathDialect"];
+}
 #endif

@@ -1,0 +1,147 @@
+// This file lowers contractions that no micro-kernel takes to plain loops.
+#include "passes/kernels/Epilogue.h"
+
+namespace dlc {
+#define GEN_PASS_DEF_LOWERCONTRACTIONS
+#include "passes/Passes.h.inc"
+} // namespace dlc
+
+using namespace mlir;
+using namespace dlc::kernels;
+
+namespace {
+Value constant(ImplicitLocOpBuilder &b, int64_t v) {
+  return arith::ConstantIndexOp::create(b, v);
+}
+
+Value sizeOf(ImplicitLocOpBuilder &b, Value buffer, int64_t dim) {
+  auto type = cast<MemRefType>(buffer.getType());
+  if (type.isDynamicDim(dim))
+    return memref::DimOp::create(b, buffer, dim);
+  return constant(b, type.getDimSize(dim));
+}
+
+/// Loops from 0 to `sizes`; `body` gets the indices.
+void loopNest(ImplicitLocOpBuilder &b, ValueRange sizes,
+              llvm::function_ref<void(ImplicitLocOpBuilder &, ValueRange)> body) {
+  SmallVector<Value> zeros(sizes.size(), constant(b, 0));
+  SmallVector<Value> ones(sizes.size(), constant(b, 1));
+  scf::buildLoopNest(b, b.getLoc(), zeros, sizes, ones,
+                     [&](OpBuilder &builder, Location loc, ValueRange at) {
+                       ImplicitLocOpBuilder ib(loc, builder);
+                       body(ib, at);
+                     });
+}
+
+/// The same with one value carried through all loops; returns the last one.
+Value reduceNest(ImplicitLocOpBuilder &b, ValueRange sizes, Value start,
+                 llvm::function_ref<Value(ImplicitLocOpBuilder &, ValueRange, Value)> body) {
+  SmallVector<Value> zeros(sizes.size(), constant(b, 0));
+  SmallVector<Value> ones(sizes.size(), constant(b, 1));
+  auto nest = scf::buildLoopNest(
+      b, b.getLoc(), zeros, sizes, ones, start,
+      [&](OpBuilder &builder, Location loc, ValueRange at, ValueRange carried) {
+        ImplicitLocOpBuilder ib(loc, builder);
+        return scf::ValueVector{body(ib, at, carried[0])};
+      });
+  return nest.results[0];
+}
+
+Value zeroOf(ImplicitLocOpBuilder &b, Type type) {
+  return arith::ConstantOp::create(b, b.getZeroAttr(type));
+}
+
+void lower(dlc::nn::ConvOp op, dlc::rt::TargetAttr target) {
+  ImplicitLocOpBuilder b(op.getLoc(), op);
+  int64_t rank = op.getSpatialRank();
+  bool last = op.getChannelsLast();
+  Value in = op.getInput(), filter = op.getFilter(), out = op.getInit();
+  auto filterType = cast<MemRefType>(filter.getType());
+  int64_t outputs = filterType.getDimSize(last ? rank + 1 : 0);
+  int64_t groupOutputs = outputs / op.getGroup();
+  Type acc = op.getAccumulatorType();
+
+  SmallVector<Value> outSizes;
+  for (int64_t d = 0; d < rank + 2; ++d)
+    outSizes.push_back(sizeOf(b, out, d));
+  loopNest(b, outSizes, [&](ImplicitLocOpBuilder &b, ValueRange at) {
+    Value channel = at[op.getChannelDim()];
+    // First input channel of the group.
+    Value base = constant(b, 0);
+    Value groupChannels = sizeOf(b, filter, last ? rank : 1);
+    if (op.getGroup() > 1) {
+      Value group = arith::DivUIOp::create(b, channel, constant(b, groupOutputs));
+      base = arith::MulIOp::create(b, group, groupChannels);
+    }
+    // Kernel positions, then channels of the group.
+    SmallVector<Value> sizes;
+    for (int64_t d = 0; d < rank; ++d)
+      sizes.push_back(sizeOf(b, filter, last ? d : d + 2));
+    sizes.push_back(groupChannels);
+    Value sum = reduceNest(
+        b, sizes, zeroOf(b, acc),
+        [&](ImplicitLocOpBuilder &b, ValueRange k, Value carried) -> Value {
+          SmallVector<Value> inAt(rank + 2), filterAt(rank + 2);
+          inAt[0] = at[0];
+          Value c = k[rank];
+          inAt[last ? rank + 1 : 1] =
+              op.getGroup() > 1 ? arith::AddIOp::create(b, base, c).getResult() : c;
+          filterAt[last ? rank + 1 : 0] = channel;
+          filterAt[last ? rank : 1] = c;
+          for (int64_t d = 0; d < rank; ++d) {
+            Value o = at[last ? d + 1 : d + 2];
+            Value from = arith::MulIOp::create(b, o, constant(b, op.getStrides()[d]));
+            Value step = arith::MulIOp::create(b, k[d], constant(b, op.getDilations()[d]));
+            inAt[last ? d + 1 : d + 2] = arith::AddIOp::create(b, from, step);
+            filterAt[last ? d : d + 2] = k[d];
+          }
+          Value x = widen(b, memref::LoadOp::create(b, in, inAt), acc);
+          Value w = widen(b, memref::LoadOp::create(b, filter, filterAt), acc);
+          return multiplyAdd(b, x, w, carried, target);
+        });
+    memref::StoreOp::create(b, applyEpilogue(b, op, sum, at), out, at);
+  });
+  op.erase();
+}
+
+void lower(dlc::nn::MatmulOp op, dlc::rt::TargetAttr target) {
+  ImplicitLocOpBuilder b(op.getLoc(), op);
+  Value left = op.getA(), right = op.getB(), out = op.getInit();
+  int64_t rank = cast<MemRefType>(left.getType()).getRank();
+  int64_t rightRank = cast<MemRefType>(right.getType()).getRank();
+  Type acc = op.getAccumulatorType();
+  SmallVector<Value> outSizes;
+  for (int64_t d = 0; d < rank; ++d)
+    outSizes.push_back(sizeOf(b, out, d));
+  loopNest(b, outSizes, [&](ImplicitLocOpBuilder &b, ValueRange at) {
+    Value depth = sizeOf(b, left, rank - 1);
+    Value sum = reduceNest(
+        b, depth, zeroOf(b, acc),
+        [&](ImplicitLocOpBuilder &b, ValueRange k, Value carried) -> Value {
+          SmallVector<Value> leftAt(at.begin(), at.end());
+          leftAt[rank - 1] = k[0];
+          SmallVector<Value> rightAt(at.begin(), at.end());
+          rightAt[rank - 2] = k[0];
+          if (rightRank == 2)
+            rightAt.erase(rightAt.begin(), rightAt.begin() + rank - 2);
+          Value x = widen(b, memref::LoadOp::create(b, left, leftAt), acc);
+          Value y = widen(b, memref::LoadOp::create(b, right, rightAt), acc);
+          return multiplyAdd(b, x, y, carried, target);
+        });
+    memref::StoreOp::create(b, applyEpilogue(b, op, sum, at), out, at);
+  });
+  op.erase();
+}
+
+struct LowerContractions : dlc::impl::LowerContractionsBase<LowerContractions> {
+  void runOnOperation() override {
+    dlc::rt::TargetAttr target = dlc::rt::targetOf(getOperation());
+    getOperation().walk([&](Operation *op) {
+      if (auto conv = dyn_cast<dlc::nn::ConvOp>(op))
+        lower(conv, target);
+      else if (auto matmul = dyn_cast<dlc::nn::MatmulOp>(op))
+        lower(matmul, target);
+    });
+  }
+};
+} // namespace
