@@ -32,6 +32,7 @@ static void buildQuantize(OpPassManager &pm) { cleanUp(pm); }
 static void buildSimplify(OpPassManager &pm) {
   // Elementwise chains become one loop before anything looks at loops.
   pm.addPass(createLinalgElementwiseOpFusionPass());
+  pm.addPass(dlc::createFuseEpilogues());
   cleanUp(pm);
 }
 

@@ -108,4 +108,21 @@ def LowerContractions : Pass<"dlc-lower-contractions", "::mlir::ModuleOp"> {
   let dependentDialects = ["::mlir::scf::SCFDialect", "::mlir::arith::ArithDialect",
                            "::mlir::memref::MemRefDialect", "::mlir::math::MathDialect"];
 }
+
+def FuseEpilogues : Pass<"dlc-fuse-epilogues", "::mlir::ModuleOp"> {
+  let summary = "bias, activation, residual add into the contraction before them";
+  let description = [{
+    An elementwise `linalg.generic` on the result of an `nn.conv` or `nn.matmul`
+    that nothing else uses becomes part of its epilogue. Its other operands must
+    have the result's shape, one element a channel, or one element in all.
+
+    ```mlir
+    %0 = nn.conv ... { ^bb0(%acc: f32): nn.yield %acc }
+    %1 = linalg.generic ins(%0, %bias) { max(%0 + %bias, 0) }
+    // becomes
+    %1 = nn.conv ... epilogue(%bias) { ^bb0(%acc: f32, %b: f32): max(%acc + %b, 0) }
+    ```
+  }];
+  let dependentDialects = ["::dlc::nn::NNDialect", "::mlir::tensor::TensorDialect"];
+}
 #endif
