@@ -144,6 +144,7 @@ int dlc::compile(const CompileOptions &options) {
   registerDialects(registry);
   MLIRContext context(registry, MLIRContext::Threading::DISABLED);
   context.loadAllAvailableDialects();
+  context.printOpOnDiagnostic(false);
   DiagnosticsHandler diagnostics(&context, options.input);
   int exitCode = kOk;
   OwningOpRef<ModuleOp> module =
