@@ -113,7 +113,8 @@ static LogicalResult bindShapes(Location loc, const ImportOptions &options,
           return fail(loc, "--shape " + quote(name) + ": dimension " +
                                quote(dim->dim_param()) + " would be both " +
                                Twine(bound->second) + " and " + Twine(size));
-      } else if (stated && dim->has_dim_value() && dim->dim_value() != size) {
+      } else if (stated && dim->dim_value() >= 0 && dim->has_dim_value() &&
+                 dim->dim_value() != size) {
         bindings.forgetShapes = true;
       }
     }

@@ -20,7 +20,7 @@ inline constexpr int kTypeNesting = 8;
 /// Dimensions of a tensor.
 inline constexpr int64_t kRank = 16;
 /// Nodes of the model, its subgraphs and its functions after inlining.
-inline constexpr int64_t kNodes = 1 << 20;
+inline constexpr int64_t kNodes = 1 << 18;
 /// All constant data of a model, sparse tensors counted as dense ones. Also
 /// what a position-dependent object can address.
 inline constexpr uint64_t kConstantBytes = uint64_t{1} << 31;
