@@ -4,6 +4,7 @@
 #include "compiler/onnx/GraphImporter.h"
 #include "compiler/onnx/Messages.h"
 #include "dialects/ONNX/ONNX.h"
+#include "mlir/IR/Verifier.h"
 #include <cerrno>
 #include <cstring>
 #include <fcntl.h>
@@ -146,7 +147,7 @@ FailureOr<OwningOpRef<ModuleOp>> importOnnx(MLIRContext &context,
     return failure();
   OwningOpRef<ModuleOp> module = ModuleOp::create(loc);
   GraphImporter importer(context, model, options.path, std::move(bindings));
-  if (failed(importer.run(*module)))
+  if (failed(importer.run(*module)) || failed(verify(*module)))
     return failure();
   return module;
 }
