@@ -274,7 +274,9 @@ private:
     layer.name = name ? name.str() : layer.function;
     if (auto kernel = facts.getAs<StringAttr>("kernel"))
       layer.kernel = kernel.str();
-    if (auto nodes = facts.getAs<ArrayAttr>("nodes"))
+    if (auto nodes = facts.getAs<StringAttr>("nodes"))
+      layer.nodes.push_back(nodes.str());
+    else if (auto nodes = facts.getAs<ArrayAttr>("nodes"))
       for (auto node : nodes.getAsRange<StringAttr>())
         layer.nodes.push_back(node.str());
     if (auto macs = facts.getAs<IntegerAttr>("macs"))
@@ -363,7 +365,7 @@ std::string codegen::cIdentifier(StringRef text) {
       "thread_local", "throw", "true", "try", "typedef", "typeid", "typename",
       "typeof", "union", "unsigned", "using", "virtual", "void", "volatile",
       "wchar_t", "while", "xor", "xor_eq", "linux", "unix", "i386", "near", "far",
-      "complex", "imaginary", "I", "noreturn", "NULL", "errno", "main"};
+      "complex", "imaginary", "I", "noreturn", "errno", "main"};
   std::string result;
   for (char c : text)
     result += llvm::isAlnum(c) ? c : '_';
@@ -376,6 +378,9 @@ std::string codegen::cIdentifier(StringRef text) {
     tidy.pop_back();
   if (tidy.empty())
     return "m";
+  // Names in capitals are macros more often than not (INT8_MAX, NULL).
+  if (tidy.size() > 1 && StringRef(tidy).upper() == tidy)
+    tidy = StringRef(tidy).lower();
   if (llvm::isDigit(tidy.front()))
     tidy = "m" + tidy;
   StringRef type(tidy);

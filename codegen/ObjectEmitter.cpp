@@ -98,10 +98,10 @@ LogicalResult readBack(ModuleOp module, const ModelInfo &info,
     auto name = section.getName();
     if (!name)
       return fail(name.takeError());
-    if (section.isText())
-      result.codeBytes += section.getSize();
     if (*name == ".rodata." + info.name + ".weights")
       result.weightsBytes += section.getSize();
+    else if (llvm::object::ELFSectionRef(section).getFlags() & llvm::ELF::SHF_ALLOC)
+      result.codeBytes += section.getSize();
   }
   for (const llvm::object::SymbolRef &symbol : (*object)->symbols()) {
     auto flags = symbol.getFlags();

@@ -19,7 +19,7 @@ struct EmitOptions {
 struct CompiledModel {
   llvm::SmallVector<char, 0> object;
   std::string assembly, llvm;
-  uint64_t codeBytes = 0;    ///< sections .text*
+  uint64_t codeBytes = 0;    ///< all else that is loaded: code, tables, descriptor
   uint64_t weightsBytes = 0; ///< section .rodata.NAME.weights
   /// The deepest chain of frames from the entry down, without the support
   /// routines that the object does not define.
