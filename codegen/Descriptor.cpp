@@ -5,8 +5,10 @@
 #include "codegen/LLVMModule.h"
 
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/StringSet.h"
 #include "llvm/IR/Constants.h"
 #include "llvm/IR/IRBuilder.h"
+#include "llvm/IR/InstIterator.h"
 
 using namespace llvm;
 using namespace dlc::codegen;
@@ -80,7 +82,7 @@ public:
     auto *type = StructType::get(context, {i16, i16, i16, i16, pointer, pointer,
                                            pointer, i32, i32, size, size, pointer,
                                            pointer, i32, i32});
-    bool withLayers = options.describeLayers && !info.layers.empty();
+    bool withLayers = options.profile && !info.layers.empty();
     Constant *inputs = tensors(info.inputs, "inputs");
     Constant *outputs = tensors(info.outputs, "outputs");
     Constant *layerTable =
@@ -103,6 +105,34 @@ public:
                                           info.name + "_model");
     descriptor->setSection(tables);
     descriptor->setAlignment(module.getDataLayout().getABITypeAlign(type));
+  }
+
+  /// Calls the profiling hooks around the calls to layers, which stand in the
+  /// order in which ModelInfo lists them.
+  bool profile(Function *entry) {
+    SmallVector<CallInst *> calls;
+    StringSet<MallocAllocator> layers;
+    for (const LayerInfo &layer : info.layers)
+      layers.insert(layer.function);
+    for (Instruction &instruction : instructions(entry))
+      if (auto *call = dyn_cast<CallInst>(&instruction))
+        if (Function *callee = call->getCalledFunction())
+          if (layers.contains(callee->getName()))
+            calls.push_back(call);
+    if (calls.size() != info.layers.size())
+      return false;
+    auto *type = FunctionType::get(Type::getVoidTy(context), {pointer, i32}, false);
+    FunctionCallee begin = module.getOrInsertFunction("dlc_profile_begin", type);
+    FunctionCallee end = module.getOrInsertFunction("dlc_profile_end", type);
+    Value *model = module.getNamedGlobal(info.name + "_model");
+    for (auto [i, call] : llvm::enumerate(calls)) {
+      if (call->getCalledFunction()->getName() != info.layers[i].function)
+        return false;
+      Value *arguments[] = {model, ConstantInt::get(i32, i)};
+      IRBuilder<>(call).CreateCall(begin, arguments);
+      IRBuilder<>(call->getNextNode()).CreateCall(end, arguments);
+    }
+    return true;
   }
 
   /// dlc_status run(arena, inputs, outputs, dims).
@@ -161,8 +191,10 @@ private:
 };
 } // namespace
 
-void dlc::codegen::addDescriptor(Module &module, const ModelInfo &info,
+bool dlc::codegen::addDescriptor(Module &module, const ModelInfo &info,
                                  const EmitOptions &options, bool hosted) {
   Writer writer(module, info, hosted);
-  writer.model(writer.adapter(module.getFunction(info.entry)), options);
+  Function *entry = module.getFunction(info.entry);
+  writer.model(writer.adapter(entry), options);
+  return !options.profile || writer.profile(entry);
 }

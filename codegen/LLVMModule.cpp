@@ -78,7 +78,10 @@ codegen::translateToLLVM(mlir::ModuleOp lowered, llvm::LLVMContext &context,
     global.setAlignment(weightAlign(global, module->getDataLayout()));
     global.setSection(".rodata." + info.name + ".weights");
   }
-  addDescriptor(*module, info, options, hosted);
+  if (!addDescriptor(*module, info, options, hosted)) {
+    lowered.emitError() << "the calls to layers have changed their order";
+    return nullptr;
+  }
 
   llvm::StringSet<llvm::MallocAllocator> layers;
   for (const LayerInfo &layer : info.layers)

@@ -15,8 +15,9 @@ std::unique_ptr<llvm::Module> translateToLLVM(mlir::ModuleOp lowered,
                                               llvm::TargetMachine &machine);
 
 /// Adds `const dlc_model NAME_model`, as in dlc_abi.h, and the adapter from the
-/// generic call to the entry function.
-void addDescriptor(llvm::Module &module, const ModelInfo &info,
+/// generic call to the entry function; the profiling hooks when asked for. False
+/// when the calls to layers are not those that `info` lists.
+bool addDescriptor(llvm::Module &module, const ModelInfo &info,
                    const EmitOptions &options, bool hosted);
 
 /// Runs LLVM's pipeline for what is to be spent.

@@ -8,8 +8,9 @@
 namespace dlc::codegen {
 struct EmitOptions {
   OptimizeFor optimizeFor = OptimizeFor::Speed;
-  /// Puts the table of layers (names, macs) into the descriptor.
-  bool describeLayers = false;
+  /// Calls dlc_profile_begin and dlc_profile_end around every layer, and puts the
+  /// table of layers (names, nodes, macs) into the descriptor.
+  bool profile = false;
   bool assembly = false; ///< fill CompiledModel::assembly
   bool llvm = false;     ///< fill CompiledModel::llvm
 };

@@ -213,6 +213,10 @@ LogicalResult codegen::prepareLastIR(ModuleOp module) {
     hoistAllocations(function);
     if (function->hasAttr(rt::kArenaBytes))
       returnStatus(function);
+    // Facts that LLVM would only warn about.
+    for (unsigned i = 0; i < function.getNumArguments(); ++i)
+      for (StringRef name : {StringRef(rt::kArena), StringRef(rt::kDims)})
+        function.removeArgAttr(i, name);
   }
   return success();
 }

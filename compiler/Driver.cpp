@@ -154,5 +154,8 @@ int dlc::compile(const CompileOptions &options) {
   if (!options.stopAfter.empty())
     return printIR(*module, options,
                    options.output.empty() ? "-" : options.output);
-  return emitAll(*module, options);
+  exitCode = emitAll(*module, options);
+  if (exitCode == kDefect)
+    reportDefect(diagnostics, options, "emit");
+  return exitCode;
 }

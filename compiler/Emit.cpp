@@ -1,106 +1,150 @@
-// This file writes everything that --emit asks for: all files or none.
+// This file writes everything that --emit asks for, all files or none.
 #include "compiler/Emit.h"
 
+#include "codegen/HeaderEmitter.h"
+#include "codegen/ManifestEmitter.h"
 #include "codegen/ObjectEmitter.h"
 #include "compiler/Driver.h"
+#include "dialects/RT/RT.h"
 
+#include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FileSystem.h"
+#include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/Path.h"
+#include "llvm/Support/SHA256.h"
 #include "llvm/Support/raw_ostream.h"
 
+using namespace mlir;
 using namespace dlc;
 
 namespace {
-/// Files that appear together: written beside their final names, then renamed.
-class FileSet {
-public:
-  explicit FileSet(llvm::StringRef prefix) : prefix(prefix) {}
-
-  void add(llvm::StringRef extension, llvm::StringRef contents) {
-    files.push_back({prefix + extension.str(), contents.str()});
-  }
-
-  /// False, after a message and with nothing left behind, when one cannot be
-  /// written.
-  bool write() {
-    std::vector<llvm::sys::fs::TempFile> temporaries;
-    auto discard = [&] {
-      for (auto &t : temporaries)
-        llvm::consumeError(t.discard());
-      return false;
-    };
-    for (auto &[path, contents] : files) {
-      auto temporary = llvm::sys::fs::TempFile::create(path + ".%%%%%%.tmp");
-      if (!temporary)
-        return fail(path, temporary.takeError()), discard();
-      llvm::raw_fd_ostream os(temporary->FD, /*shouldClose=*/false);
-      os << contents;
-      os.flush();
-      bool bad = os.has_error();
-      std::string reason = bad ? os.error().message() : "";
-      os.clear_error();
-      temporaries.push_back(std::move(*temporary));
-      if (bad)
-        return fail(path, llvm::createStringError(reason)), discard();
-    }
-    for (size_t i = 0; i < files.size(); ++i)
-      if (llvm::Error error = temporaries[i].keep(files[i].first)) {
-        fail(files[i].first, std::move(error));
-        for (size_t j = 0; j < i; ++j)
-          llvm::sys::fs::remove(files[j].first);
-        for (size_t j = i + 1; j < files.size(); ++j)
-          llvm::consumeError(temporaries[j].discard());
-        return false;
-      }
-    return true;
-  }
-
-private:
-  static void fail(llvm::StringRef path, llvm::Error error) {
-    llvm::errs() << "dlc-compile: error: cannot write '" << path
-                 << "': " << llvm::toString(std::move(error)) << "\n";
-  }
-
-  std::string prefix;
-  std::vector<std::pair<std::string, std::string>> files;
+/// A file to be: nothing is written before everything is known.
+struct OutputFile {
+  std::string path;
+  std::string contents;
 };
-} // namespace
 
-static codegen::EmitOptions emitOptions(const CompileOptions &options) {
+int cannotWrite(llvm::StringRef path, llvm::Error error) {
+  llvm::errs() << "dlc-compile: error: cannot write '" << path
+               << "': " << llvm::toString(std::move(error)) << "\n";
+  return kBadModel;
+}
+
+/// Writes all files under temporary names beside their own, then renames them.
+int writeAll(llvm::ArrayRef<OutputFile> files) {
+  std::vector<llvm::sys::fs::TempFile> written;
+  auto discard = [&] {
+    for (llvm::sys::fs::TempFile &file : written)
+      llvm::consumeError(file.discard());
+    return kBadModel;
+  };
+  for (const OutputFile &file : files) {
+    // A folder in the way would stop the renaming half-way.
+    if (llvm::sys::fs::is_directory(file.path)) {
+      llvm::errs() << "dlc-compile: error: cannot write '" << file.path
+                   << "': is a directory\n";
+      return discard();
+    }
+    auto temporary = llvm::sys::fs::TempFile::create(file.path + ".%%%%%%%%.tmp");
+    if (!temporary) {
+      cannotWrite(file.path, temporary.takeError());
+      return discard();
+    }
+    written.push_back(std::move(*temporary));
+    llvm::raw_fd_ostream stream(written.back().FD, /*shouldClose=*/false);
+    stream << file.contents;
+    stream.flush();
+    if (stream.has_error()) {
+      std::error_code error = stream.error();
+      stream.clear_error();
+      cannotWrite(file.path, llvm::errorCodeToError(error));
+      return discard();
+    }
+  }
+  for (auto [file, temporary] : llvm::zip(files, written))
+    if (llvm::Error error = temporary.keep(file.path)) {
+      cannotWrite(file.path, std::move(error));
+      return discard();
+    }
+  return kOk;
+}
+
+std::string sha256OfFile(llvm::StringRef path) {
+  auto buffer = llvm::MemoryBuffer::getFile(path);
+  if (!buffer)
+    return "";
+  llvm::SHA256 hash;
+  hash.update((*buffer)->getBuffer());
+  auto digest = hash.final();
+  return llvm::toHex(digest, /*LowerCase=*/true);
+}
+
+std::string printModule(ModuleOp module, bool elideConstants) {
+  std::string text;
+  llvm::raw_string_ostream stream(text);
+  OpPrintingFlags flags;
+  if (elideConstants)
+    flags.elideLargeElementsAttrs(16);
+  module.print(stream, flags);
+  stream << "\n";
+  return text;
+}
+
+codegen::EmitOptions emitOptions(const CompileOptions &options) {
   codegen::EmitOptions result;
-  result.optimizeFor = options.optimize == Optimize::Size
-                           ? codegen::OptimizeFor::Size
+  result.optimizeFor = options.optimize == Optimize::Size ? codegen::OptimizeFor::Size
                        : options.optimize == Optimize::Ram
                            ? codegen::OptimizeFor::Ram
                            : codegen::OptimizeFor::Speed;
-  result.describeLayers = options.profile;
+  result.profile = options.profile;
   result.assembly = llvm::is_contained(options.emit, "asm");
   result.llvm = llvm::is_contained(options.emit, "llvm");
   return result;
 }
+} // namespace
 
-int dlc::emitAll(mlir::ModuleOp module, const CompileOptions &options) {
-  auto wants = [&](llvm::StringRef kind) {
-    return llvm::is_contained(options.emit, kind);
-  };
+int dlc::emitAll(ModuleOp module, const CompileOptions &options) {
+  std::string prefix = options.output;
+  if (prefix.empty())
+    prefix = llvm::sys::path::stem(options.input).str();
+  std::string compiler = "dlc " DLC_VERSION;
+
   auto info = codegen::collectModelInfo(module);
-  if (mlir::failed(info))
+  if (failed(info))
     return kDefect;
-  FileSet files(options.output);
-  auto compiled = codegen::compileModel(module, *info, emitOptions(options));
-  if (mlir::failed(compiled))
-    return kDefect;
-  if (wants("obj"))
-    files.add(".o", {compiled->object.data(), compiled->object.size()});
-  if (wants("asm"))
-    files.add(".s", compiled->assembly);
-  if (wants("llvm"))
-    files.add(".ll", compiled->llvm);
-  if (wants("mlir")) {
-    std::string text;
-    llvm::raw_string_ostream os(text);
-    module.print(os);
-    os << "\n";
-    files.add(".mlir", text);
+  codegen::CompiledModel compiled;
+  // Only these need no object.
+  if (!llvm::all_of(options.emit, [](llvm::StringRef kind) {
+        return kind == "mlir" || kind == "header" || kind == "cpp";
+      })) {
+    auto result = codegen::compileModel(module, *info, emitOptions(options));
+    if (failed(result))
+      return kDefect;
+    compiled = std::move(*result);
   }
-  return files.write() ? kOk : kBadModel;
+
+  std::vector<OutputFile> files;
+  for (llvm::StringRef kind : options.emit) {
+    if (kind == "obj")
+      files.push_back({prefix + ".o",
+                       std::string(compiled.object.data(), compiled.object.size())});
+    else if (kind == "asm")
+      files.push_back({prefix + ".s", compiled.assembly});
+    else if (kind == "llvm")
+      files.push_back({prefix + ".ll", compiled.llvm});
+    else if (kind == "mlir")
+      files.push_back({prefix + ".mlir", printModule(module, options.elideConstants)});
+    else if (kind == "header")
+      files.push_back({prefix + ".h", codegen::emitHeader(*info, compiler)});
+    else if (kind == "manifest")
+      files.push_back({prefix + ".json",
+                       codegen::emitManifest(*info, compiled,
+                                             sha256OfFile(options.input), compiler)});
+    else {
+      llvm::errs() << "dlc-compile: error: --emit=" << kind
+                   << " is not available in this build\n";
+      return kBadUsage;
+    }
+  }
+  return writeAll(files);
 }

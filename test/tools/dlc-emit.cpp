@@ -1,7 +1,9 @@
 // dlc-emit: runs code generation alone, on a hand-written module of the last IR.
 //
 //   dlc-emit FILE.mlir -o PREFIX [--target=T] [--mcpu=C] [--mattr=F]
-//            [--emit=obj,asm,llvm] [-Osize] [--layers]
+//            [--emit=obj,asm,llvm,header,manifest] [-Osize] [--profile]
+#include "codegen/HeaderEmitter.h"
+#include "codegen/ManifestEmitter.h"
 #include "codegen/ObjectEmitter.h"
 #include "compiler/Registration.h"
 #include "compiler/Target.h"
@@ -38,8 +40,8 @@ int main(int argc, char **argv) {
       emit = arg;
     else if (arg == "-Osize")
       options.optimizeFor = codegen::OptimizeFor::Size;
-    else if (arg == "--layers")
-      options.describeLayers = true;
+    else if (arg == "--profile")
+      options.profile = true;
     else
       file = arg;
   }
@@ -76,6 +78,11 @@ int main(int argc, char **argv) {
       ok &= writeFile(prefix + ".s", compiled->assembly);
     else if (kind == "llvm")
       ok &= writeFile(prefix + ".ll", compiled->llvm);
+    else if (kind == "header")
+      ok &= writeFile(prefix + ".h", codegen::emitHeader(*info, "dlc-emit"));
+    else if (kind == "manifest")
+      ok &= writeFile(prefix + ".json",
+                      codegen::emitManifest(*info, *compiled, "", "dlc-emit"));
   }
   llvm::outs() << "code " << compiled->codeBytes << " weights "
                << compiled->weightsBytes << " stack " << compiled->stackBytes
