@@ -31,6 +31,34 @@ def LegalizeOnnx : Pass<"dlc-legalize-onnx", "::mlir::ModuleOp"> {
     "::mlir::scf::SCFDialect", "::mlir::tensor::TensorDialect",
     "::dlc::nn::NNDialect"];
 }
+
+def FoldConstants : Pass<"dlc-fold-constants"> {
+  let summary = "replace what is computed from constants by constants";
+  let description = [{
+    Interprets (passes/evaluate) every operation whose operands are known, in
+    order, and replaces its results by constants. A result may be as large as
+    the constants it is computed from plus `extra-bytes`; larger ones, such as a
+    fill of a large buffer, stay code, but what is computed from them is still
+    evaluated. Division by zero, accesses out of bounds and whatever exceeds
+    the limits are left to run time. Operations that became dead are erased.
+
+    ```mlir
+    %a = arith.constant dense<[1, 2]> : tensor<2xi32>
+    %r = linalg.generic {...} ins(%a : tensor<2xi32>) ... // doubles
+    // becomes
+    %r = arith.constant dense<[2, 4]> : tensor<2xi32>
+    ```
+  }];
+  let options = [
+    Option<"extraBytes", "extra-bytes", "int64_t", "65536",
+           "how much larger than its operands a constant may be">,
+    Option<"maxSteps", "max-steps", "int64_t", "2000000000",
+           "scalar operations that all evaluations may execute">];
+  let statistics = [Statistic<"numFolded", "folded", "operations replaced by constants">];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
 def ReuseOperands : Pass<"dlc-reuse-operands", "::mlir::ModuleOp"> {
   let summary = "let elementwise operations write over an operand";
   let description = [{
