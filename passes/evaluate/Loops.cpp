@@ -457,6 +457,9 @@ bool Compiler::compileContraction(Operation *op) {
   auto matmul = dyn_cast<nn::MatmulOp>(op);
   if (op->getNumResults() != 1)
     return false;
+  if (auto packed = op->getAttrOfType<IntegerAttr>("packed");
+      packed && packed.getInt() != 0)
+    return false;
   Value a = conv ? conv.getInput() : matmul.getA();
   Value b = conv ? conv.getFilter() : matmul.getB();
   Value init = conv ? conv.getInit() : matmul.getInit();

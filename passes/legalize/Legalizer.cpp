@@ -1,16 +1,16 @@
 // This file walks an onnx.graph in order and lowers it node by node.
 #include "passes/legalize/Legalizer.h"
 
+#include "passes/evaluate/Evaluator.h"
 #include "passes/legalize/OpTable.h"
 
 using namespace mlir;
 using namespace dlc::legalize;
 
 std::optional<DenseElementsAttr> Legalizer::constant(Value lowered) {
-  DenseElementsAttr value;
-  if (matchPattern(lowered, m_Constant(&value)))
-    return value;
-  return std::nullopt;
+  EvaluateLimits limits = quickLimits();
+  limits.pool = &evaluationSteps;
+  return constantTensor(lowered, limits);
 }
 
 LogicalResult Legalizer::checkOperators(onnx::GraphOp graph) {
@@ -42,10 +42,14 @@ LogicalResult Legalizer::lowerNode(onnx::NodeOp op, OpBuilder &builder) {
   Node node(*this, op, builder);
   if (failed(node.loadInputs()) || failed(entry->lower(node)))
     return failure();
+  // What is known by now becomes a constant, with its true shape: so shapes
+  // that the model computes reach the nodes that need them.
+  FoldOptions fold;
+  fold.limits.pool = &evaluationSteps;
   for (auto [i, result] : llvm::enumerate(op.getResults())) {
     Value lowered = node.result(i);
     if (lowered)
-      bind(result, lowered);
+      bind(result, foldValue(builder, lowered, fold));
     else if (!result.use_empty())
       return node.error("output " + Twine(i) + " is not supported");
   }

@@ -35,6 +35,9 @@ private:
 
   mlir::ModuleOp module;
   llvm::DenseMap<Value, Value> values;
+  /// What evaluating constants may still cost: bounds the time that a hostile
+  /// model can take.
+  int64_t evaluationSteps = 4'000'000'000;
 };
 
 /// Makes all integer types below `op` signless (the last step of legalize).
