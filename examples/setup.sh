@@ -7,7 +7,7 @@ dlc_build=$dlc_root/build
 dlc_packages=(
   # to build the compiler
   cmake ninja-build g++ clang-22 lld-22 liblld-22-dev llvm-22-dev llvm-22-tools libmlir-22-dev mlir-22-tools
-  libonnx-dev libprotobuf-dev protobuf-compiler libfmt-dev libzstd-dev zlib1g-dev libcurl4-openssl-dev ccache
+  libonnx-dev libprotobuf-dev protobuf-compiler libfmt-dev ccache
   # to link and run what it compiles
   g++-aarch64-linux-gnu gcc-arm-none-eabi libnewlib-arm-none-eabi libstdc++-arm-none-eabi-newlib
   qemu-user qemu-system-arm
@@ -54,10 +54,17 @@ dlc_install_packages() {
     [ "$(dpkg-query -W -f='${db:Status-Status}' "$package" 2>/dev/null)" = installed ] || missing+=("$package")
   done
   [ ${#missing[@]} -gt 0 ] || return 0
-  dlc_say "installing ${#missing[@]} packages (about two minutes, 3 GB): ${missing[*]}"
+  dlc_say "installing ${#missing[@]} packages (two to five minutes, 5 GB): ${missing[*]}"
   local log
   log=$(mktemp)
   dlc_run_logged "$log" dlc_as_root apt-get update
+  if ! apt-cache show llvm-22-dev >/dev/null 2>&1; then
+    # LLVM 22 came to Debian 12 with its security updates, which a minimal system may not list.
+    local list=/etc/apt/sources.list.d/debian-security.list
+    dlc_say "adding Debian's security updates ($list)"
+    echo "deb http://deb.debian.org/debian-security bookworm-security main" | dlc_as_root tee "$list" >/dev/null
+    dlc_run_logged "$log" dlc_as_root apt-get update
+  fi
   dlc_run_logged "$log" dlc_as_root env DEBIAN_FRONTEND=noninteractive \
     apt-get install -y --no-install-recommends "${missing[@]}"
   rm -f "$log"
