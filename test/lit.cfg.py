@@ -30,6 +30,7 @@ config.substitutions += [
     ("%host_cxx", config.host_cxx),
     ("%source", config.dlc_source_dir),
     ("%build", config.dlc_build_dir),
+    ("%tools", config.dlc_tools_dir),
 ]
 if os.environ.get("DLC_ROUNDTRIP") == "1":
     config.substitutions.append((r"\bdlc-opt\b", "dlc-opt --verify-roundtrip"))
