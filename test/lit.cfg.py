@@ -31,6 +31,7 @@ config.substitutions += [
     ("%source", config.dlc_source_dir),
     ("%build", config.dlc_build_dir),
     ("%tools", config.dlc_tools_dir),
+    ("%llvm_tools", config.llvm_tools_dir),
 ]
 if os.environ.get("DLC_ROUNDTRIP") == "1":
     config.substitutions.append((r"\bdlc-opt\b", "dlc-opt --verify-roundtrip"))
