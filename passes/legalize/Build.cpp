@@ -29,7 +29,45 @@ Value fromSignless(ImplicitLocOpBuilder &b, Value scalar, Type type) {
   return UnrealizedConversionCastOp::create(b, type, scalar).getResult(0);
 }
 
+Value clampIndex(ImplicitLocOpBuilder &b, Value i, Value size) {
+  Value zero = arith::ConstantIndexOp::create(b, 0);
+  Value one = arith::ConstantIndexOp::create(b, 1);
+  Value negative = b.createOrFold<arith::CmpIOp>(arith::CmpIPredicate::slt, i, zero);
+  Value wrapped = b.createOrFold<arith::AddIOp>(i, size);
+  Value at = b.createOrFold<arith::SelectOp>(negative, wrapped, i);
+  Value last = b.createOrFold<arith::SubIOp>(size, one);
+  at = b.createOrFold<arith::MinSIOp>(at, last);
+  return b.createOrFold<arith::MaxSIOp>(at, zero);
+}
+
+Value foldNewOps(ImplicitLocOpBuilder &b, Operation *from, Value value) {
+  OpBuilder::InsertionGuard guard(b);
+  Block *block = b.getInsertionBlock();
+  Block::iterator end = b.getInsertionPoint();
+  Block::iterator it = from ? std::next(from->getIterator()) : block->begin();
+  while (it != end) {
+    Operation &op = *it++;
+    SmallVector<Value> folded;
+    b.setInsertionPoint(&op);
+    if (op.getNumRegions() || op.getNumResults() != 1 ||
+        failed(b.tryFold(&op, folded)) || folded.empty())
+      continue;
+    if (value == op.getResult(0))
+      value = folded[0];
+    op.getResult(0).replaceAllUsesWith(folded[0]);
+    op.erase();
+  }
+  return value;
+}
+
 Value extract(ImplicitLocOpBuilder &b, Value tensor, ValueRange indices) {
+  if (auto made = tensor.getDefiningOp<tensor::FromElementsOp>()) {
+    auto at = indices.empty() ? std::optional<int64_t>(0)
+                              : getConstantIntValue(indices[0]);
+    if (at && indices.size() <= 1 && *at >= 0 &&
+        *at < static_cast<int64_t>(made.getElements().size()))
+      return toSignless(b, made.getElements()[*at]);
+  }
   return toSignless(b, tensor::ExtractOp::create(b, tensor, indices));
 }
 } // namespace dlc::legalize
@@ -88,45 +126,242 @@ Value Node::intTensor(ArrayRef<int64_t> values) {
 
 //===--- sizes ------------------------------------------------------------===//
 
+/// Looks through operations whose result has the size of an operand, so that
+/// one size is one value and equal sizes are seen to be equal.
 OpFoldResult Node::size(Value tensor, int64_t dim) {
-  return tensor::getMixedSize(b, b.getLoc(), tensor, dim);
+  while (true) {
+    auto type = cast<RankedTensorType>(tensor.getType());
+    if (!type.isDynamicDim(dim))
+      return b.getIndexAttr(type.getDimSize(dim));
+    Operation *def = tensor.getDefiningOp();
+    if (auto dps = dyn_cast_or_null<DestinationStyleOpInterface>(def)) {
+      tensor = dps.getTiedOpOperand(cast<OpResult>(tensor))->get();
+      continue;
+    }
+    if (auto made = dyn_cast_or_null<tensor::EmptyOp>(def))
+      return made.getMixedSizes()[dim];
+    if (auto cast = dyn_cast_or_null<tensor::CastOp>(def)) {
+      tensor = cast.getSource();
+      continue;
+    }
+    if (auto expand = dyn_cast_or_null<tensor::ExpandShapeOp>(def))
+      return expand.getMixedOutputShape()[dim];
+    if (auto cut = dyn_cast_or_null<tensor::ExtractSliceOp>(def))
+      if (cut.getSourceType().getRank() == type.getRank())
+        return cut.getMixedSizes()[dim];
+    if (auto shaped = dyn_cast_or_null<tensor::ReshapeOp>(def))
+      if (auto made = shaped.getShape().getDefiningOp<tensor::FromElementsOp>())
+        return made.getElements()[dim];
+    return tensor::getMixedSize(b, b.getLoc(), tensor, dim);
+  }
 }
 
 SmallVector<OpFoldResult> Node::sizes(Value tensor) {
-  return tensor::getMixedSizes(b, b.getLoc(), tensor);
+  SmallVector<OpFoldResult> result;
+  int64_t rank = cast<RankedTensorType>(tensor.getType()).getRank();
+  for (int64_t d = 0; d < rank; ++d)
+    result.push_back(size(tensor, d));
+  return result;
 }
 
+bool Node::sameSize(OpFoldResult x, OpFoldResult y) {
+  auto cx = getConstantIntValue(x), cy = getConstantIntValue(y);
+  if (cx || cy)
+    return cx == cy;
+  if (x == y)
+    return true;
+  auto dx = cast<Value>(x).getDefiningOp<tensor::DimOp>();
+  auto dy = cast<Value>(y).getDefiningOp<tensor::DimOp>();
+  return dx && dy && dx.getSource() == dy.getSource() &&
+         dx.getConstantIndex() && dx.getConstantIndex() == dy.getConstantIndex();
+}
+
+OpFoldResult Node::product(ArrayRef<OpFoldResult> sizes) {
+  OpFoldResult result = b.getIndexAttr(1);
+  for (OpFoldResult s : sizes)
+    result = mul(result, s);
+  return result;
+}
+
+LogicalResult Node::checkSizes(ArrayRef<OpFoldResult> sizes) {
+  constexpr int64_t limit = int64_t(1) << 40;
+  int64_t total = 1;
+  for (auto [d, s] : llvm::enumerate(sizes)) {
+    auto c = getConstantIntValue(s);
+    if (!c)
+      continue;
+    if (*c < 0)
+      return error("size " + Twine(*c) + " of dimension " + Twine(d) +
+                   " is negative");
+    if (*c > limit || (*c > 0 && total > limit / *c))
+      return error("the result has more than 2^40 elements");
+    total *= std::max<int64_t>(*c, 1);
+  }
+  return success();
+}
+
+/// Wraps around rather than overflowing; checkSizes sees absurd results.
 template <typename Op, typename Fold>
 static OpFoldResult sizeOp(Node &n, OpFoldResult x, OpFoldResult y, Fold fold) {
   auto cx = getConstantIntValue(x), cy = getConstantIntValue(y);
   if (cx && cy)
     return n.b.getIndexAttr(fold(*cx, *cy));
-  return Op::create(n.b, n.index(x), n.index(y)).getResult();
+  Value v = n.b.createOrFold<Op>(n.index(x), n.index(y));
+  if (auto c = getConstantIntValue(v))
+    return n.b.getIndexAttr(*c);
+  return v;
 }
 
 OpFoldResult Node::add(OpFoldResult x, OpFoldResult y) {
   if (getConstantIntValue(y) == 0)
     return x;
-  return sizeOp<arith::AddIOp>(*this, x, y, std::plus<int64_t>());
+  if (getConstantIntValue(x) == 0)
+    return y;
+  return sizeOp<arith::AddIOp>(*this, x, y, [](uint64_t p, uint64_t q) {
+    return static_cast<int64_t>(p + q);
+  });
 }
 OpFoldResult Node::sub(OpFoldResult x, OpFoldResult y) {
   if (getConstantIntValue(y) == 0)
     return x;
-  return sizeOp<arith::SubIOp>(*this, x, y, std::minus<int64_t>());
+  if (sameSize(x, y))
+    return b.getIndexAttr(0);
+  return sizeOp<arith::SubIOp>(*this, x, y, [](uint64_t p, uint64_t q) {
+    return static_cast<int64_t>(p - q);
+  });
 }
 OpFoldResult Node::mul(OpFoldResult x, OpFoldResult y) {
   if (getConstantIntValue(y) == 1)
     return x;
   if (getConstantIntValue(x) == 1)
     return y;
-  return sizeOp<arith::MulIOp>(*this, x, y, std::multiplies<int64_t>());
+  return sizeOp<arith::MulIOp>(*this, x, y, [](int64_t p, int64_t q) {
+    int64_t result;
+    // Saturated: too large for any check on sizes.
+    return __builtin_mul_overflow(p, q, &result)
+               ? ((p < 0) == (q < 0) ? INT64_MAX : INT64_MIN + 1)
+               : result;
+  });
 }
 OpFoldResult Node::floorDiv(OpFoldResult x, OpFoldResult y) {
   if (getConstantIntValue(y) == 1)
     return x;
+  if (sameSize(x, y) && getConstantIntValue(y) != 0)
+    return b.getIndexAttr(1);
   return sizeOp<arith::FloorDivSIOp>(*this, x, y, [](int64_t p, int64_t q) {
-    return q == 0 ? 0 : llvm::divideFloorSigned(p, q);
+    return q == 0 || (q == -1 && p == INT64_MIN) ? 0
+                                                 : llvm::divideFloorSigned(p, q);
   });
+}
+OpFoldResult Node::ceilDiv(OpFoldResult x, OpFoldResult y) {
+  if (getConstantIntValue(y) == 1)
+    return x;
+  return sizeOp<arith::CeilDivSIOp>(*this, x, y, [](int64_t p, int64_t q) {
+    return q == 0 || (q == -1 && p == INT64_MIN) ? 0
+                                                 : llvm::divideCeilSigned(p, q);
+  });
+}
+OpFoldResult Node::min(OpFoldResult x, OpFoldResult y) {
+  if (sameSize(x, y))
+    return x;
+  return sizeOp<arith::MinSIOp>(
+      *this, x, y, [](int64_t p, int64_t q) { return std::min(p, q); });
+}
+OpFoldResult Node::max(OpFoldResult x, OpFoldResult y) {
+  if (sameSize(x, y))
+    return x;
+  return sizeOp<arith::MaxSIOp>(
+      *this, x, y, [](int64_t p, int64_t q) { return std::max(p, q); });
+}
+OpFoldResult Node::fromEnd(OpFoldResult v, OpFoldResult size) {
+  if (auto c = getConstantIntValue(v))
+    return *c < 0 ? add(size, v) : v;
+  Value x = index(v);
+  Value negative = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, x, index(0));
+  return arith::SelectOp::create(b, negative, index(add(v, size)), x).getResult();
+}
+
+//===--- scalars of shape computations ------------------------------------===//
+
+/// Tensors up to this size are computed scalar by scalar.
+static constexpr int64_t kMaxElements = 64;
+
+std::optional<SmallVector<Value>> Node::elements(Value tensor) {
+  auto type = dyn_cast<RankedTensorType>(tensor.getType());
+  if (!type || type.getRank() > 1 || !type.hasStaticShape() ||
+      type.getNumElements() > kMaxElements ||
+      !type.getElementType().isIntOrFloat())
+    return std::nullopt;
+  SmallVector<Value> result;
+  DenseElementsAttr constant;
+  if (matchPattern(tensor, m_Constant(&constant))) {
+    Type element = signless(type.getElementType());
+    if (auto f = dyn_cast<FloatType>(element)) {
+      for (APFloat v : constant.getValues<APFloat>())
+        result.push_back(arith::ConstantOp::create(b, FloatAttr::get(f, v)));
+    } else {
+      for (APInt v : constant.getValues<APInt>())
+        result.push_back(arith::ConstantOp::create(b, IntegerAttr::get(element, v)));
+    }
+    return result;
+  }
+  auto made = tensor.getDefiningOp<tensor::FromElementsOp>();
+  if (!made)
+    return std::nullopt;
+  for (Value v : made.getElements())
+    result.push_back(toSignless(b, v));
+  return result;
+}
+
+Value Node::fromElements(ArrayRef<Value> scalars, RankedTensorType type) {
+  SmallVector<Attribute> known;
+  for (Value v : scalars) {
+    Attribute attr;
+    if (!matchPattern(v, m_Constant(&attr)))
+      break;
+    if (auto i = dyn_cast<IntegerAttr>(attr))
+      attr = IntegerAttr::get(type.getElementType(), i.getValue());
+    known.push_back(attr);
+  }
+  if (known.size() == scalars.size())
+    return constantTensor(DenseElementsAttr::get(type, known));
+  SmallVector<Value> typed;
+  for (Value v : scalars)
+    typed.push_back(fromSignless(b, v, type.getElementType()));
+  return tensor::FromElementsOp::create(b, type, typed);
+}
+
+/// An elementwise operation on tensors whose scalars are known: done scalar by
+/// scalar and folded. Null when it does not apply.
+static Value onElements(Node &n, ValueRange values, Type element, ScalarFn fn) {
+  int64_t count = 1, rank = 0;
+  SmallVector<SmallVector<Value>> scalars;
+  for (Value v : values) {
+    auto type = cast<RankedTensorType>(v.getType());
+    if (type.getRank() > 1 || !type.hasStaticShape())
+      return Value();
+    rank = std::max(rank, type.getRank());
+    if (type.getNumElements() != 1)
+      count = type.getNumElements();
+  }
+  for (Value v : values) {
+    auto known = n.elements(v);
+    if (!known)
+      return Value();
+    scalars.push_back(std::move(*known));
+  }
+  SmallVector<Value> result;
+  for (int64_t i = 0; i < count; ++i) {
+    SmallVector<Value> args;
+    for (ArrayRef<Value> s : scalars)
+      args.push_back(s[s.size() == 1 ? 0 : i]);
+    Block *block = n.b.getInsertionBlock();
+    auto at = n.b.getInsertionPoint();
+    Operation *before = at == block->begin() ? nullptr : &*std::prev(at);
+    result.push_back(foldNewOps(n.b, before, fn(n.b, args)));
+  }
+  SmallVector<int64_t> shape(rank, count);
+  return n.fromElements(result, RankedTensorType::get(shape, element));
 }
 
 Value Node::sizesTensor(ArrayRef<OpFoldResult> values) {
@@ -149,8 +384,38 @@ Value Node::empty(ArrayRef<OpFoldResult> sizes, Type element) {
 }
 
 Value Node::fill(ArrayRef<OpFoldResult> sizes, Value value) {
-  Value init = empty(sizes, value.getType());
-  return linalg::FillOp::create(b, value, init).getResult(0);
+  return fill(sizes, value, value.getType());
+}
+
+Value Node::fill(ArrayRef<OpFoldResult> sizes, Value value, Type element) {
+  Value init = empty(sizes, element);
+  return linalg::FillOp::create(b, fromSignless(b, value, element), init)
+      .getResult(0);
+}
+
+FailureOr<OpFoldResult> Node::broadcastSize(OpFoldResult x, OpFoldResult y,
+                                            const Twine &what) {
+  auto cx = getConstantIntValue(x), cy = getConstantIntValue(y);
+  if (cx == 1)
+    return y;
+  if (cy == 1)
+    return x;
+  if (cx && cy && *cx != *cy) {
+    (void)error("shapes cannot be broadcast together: size " + Twine(*cy) +
+                " against " + Twine(*cx) + " in " + what);
+    return failure();
+  }
+  if (cx)
+    return x; // the other one, not known, is 1 or the same
+  if (cy)
+    return y;
+  if (sameSize(x, y))
+    return x;
+  // Both unknown: 1 gives way to the other.
+  Value isOne =
+      arith::CmpIOp::create(b, arith::CmpIPredicate::eq, index(x), index(1));
+  return OpFoldResult(
+      arith::SelectOp::create(b, isOne, index(y), index(x)).getResult());
 }
 
 FailureOr<SmallVector<OpFoldResult>> Node::broadcastSizes(ValueRange values) {
@@ -162,31 +427,15 @@ FailureOr<SmallVector<OpFoldResult>> Node::broadcastSizes(ValueRange values) {
     auto type = cast<RankedTensorType>(v.getType());
     for (int64_t d = 0; d < type.getRank(); ++d) {
       OpFoldResult &out = result[rank - type.getRank() + d];
-      OpFoldResult mine = size(v, d);
-      auto cOut = getConstantIntValue(out), cMine = getConstantIntValue(mine);
-      if (cOut == 1) {
-        out = mine;
-      } else if (cMine == 1) {
-        continue;
-      } else if (cOut && cMine) {
-        if (*cOut != *cMine) {
-          (void)error("shapes cannot be broadcast together: size " +
-                      Twine(*cMine) + " against " + Twine(*cOut) +
-                      " in dimension " + Twine(d - type.getRank()));
-          return failure();
-        }
-      } else if (cMine) {
-        out = mine; // a dynamic size is 1 or the same
-      } else if (!cOut) {
-        // Both unknown: 1 gives way to the other.
-        Value isOne = arith::CmpIOp::create(b, arith::CmpIPredicate::eq,
-                                            index(out), index(1));
-        if (index(out) != index(mine))
-          out = arith::SelectOp::create(b, isOne, index(mine), index(out))
-                    .getResult();
-      }
+      auto merged = broadcastSize(out, size(v, d),
+                                  "dimension " + Twine(d - type.getRank()));
+      if (failed(merged))
+        return failure();
+      out = *merged;
     }
   }
+  if (failed(checkSizes(result)))
+    return failure();
   return result;
 }
 
@@ -198,7 +447,10 @@ FailureOr<Value> Node::broadcastTo(Value tensor, ArrayRef<OpFoldResult> sizes) {
                 Twine(sizes.size()));
     return failure();
   }
-  if (staticShape(sizes) == type.getShape() && type.hasStaticShape())
+  bool equal = lead == 0;
+  for (int64_t d = 0; equal && d < type.getRank(); ++d)
+    equal = sameSize(sizes[d], size(tensor, d));
+  if (equal)
     return tensor;
   // Dimensions that may be 1 at run time only are read through an index that
   // is 0 then; dimensions known to be 1 or equal through the indexing map.
@@ -210,7 +462,8 @@ FailureOr<Value> Node::broadcastTo(Value tensor, ArrayRef<OpFoldResult> sizes) {
       (void)error("cannot broadcast size " + Twine(mine) + " to " + Twine(*out));
       return failure();
     }
-    ambiguous |= ShapedType::isDynamic(mine);
+    ambiguous |= ShapedType::isDynamic(mine) && out != 1 &&
+                 !sameSize(size(tensor, d), sizes[lead + d]);
   }
   if (ambiguous)
     return generate(sizes, type.getElementType(),
@@ -250,6 +503,8 @@ FailureOr<Value> Node::elementwise(ValueRange values, Type resultElement,
   auto sizes = broadcastSizes(values);
   if (failed(sizes))
     return failure();
+  if (Value small = onElements(*this, values, resultElement, fn))
+    return small;
   int64_t rank = sizes->size();
   SmallVector<Value> operands;
   SmallVector<AffineMap> maps;
@@ -262,13 +517,8 @@ FailureOr<Value> Node::elementwise(ValueRange values, Type resultElement,
       int64_t mine = type.getDimSize(d);
       OpFoldResult out = (*sizes)[lead + d];
       bool one = mine == 1 && getConstantIntValue(out) != 1;
-      // A dynamic size that decided the result's size alone is not 1 where
-      // the result is not.
-      if (ShapedType::isDynamic(mine)) {
-        auto dim = dyn_cast<Value>(out);
-        auto def = dim ? dim.getDefiningOp<tensor::DimOp>() : tensor::DimOp();
-        ambiguous |= !def || def.getSource() != v;
-      }
+      // A dynamic size that is the result's is not 1 where the result's is not.
+      ambiguous |= ShapedType::isDynamic(mine) && !sameSize(size(v, d), out);
       exprs.push_back(one ? b.getAffineConstantExpr(0)
                           : b.getAffineDimExpr(lead + d));
     }
@@ -300,6 +550,8 @@ FailureOr<Value> Node::elementwise(ValueRange values, Type resultElement,
 }
 
 Value Node::map(ValueRange values, Type resultElement, ScalarFn fn) {
+  if (Value small = onElements(*this, values, resultElement, fn))
+    return small;
   auto type = cast<RankedTensorType>(values[0].getType());
   SmallVector<AffineMap> maps(values.size() + 1,
                               b.getMultiDimIdentityMap(type.getRank()));
@@ -343,6 +595,18 @@ Value Node::reduce(
     Value tensor, ArrayRef<int64_t> axes, Value init,
     llvm::function_ref<Value(ImplicitLocOpBuilder &, Value, Value)> fn) {
   auto type = cast<RankedTensorType>(tensor.getType());
+  if (type.getRank() == 1 && axes.size() == 1 &&
+      type.getElementType().isSignlessInteger())
+    if (auto known = elements(tensor)) {
+      Block *block = b.getInsertionBlock();
+      auto at = b.getInsertionPoint();
+      Operation *before = at == block->begin() ? nullptr : &*std::prev(at);
+      Value acc = init;
+      for (Value v : *known)
+        acc = fn(b, v, acc);
+      return fromElements(foldNewOps(b, before, acc),
+                          RankedTensorType::get({}, init.getType()));
+    }
   SmallVector<OpFoldResult> kept;
   SmallVector<AffineExpr> exprs;
   SmallVector<utils::IteratorType> loops;
@@ -355,12 +619,15 @@ Value Node::reduce(
     kept.push_back(size(tensor, d));
     exprs.push_back(b.getAffineDimExpr(d));
   }
-  Value acc = fill(kept, init);
+  Type element = signless(type.getElementType()) == init.getType()
+                     ? type.getElementType()
+                     : init.getType();
+  Value acc = fill(kept, init, element);
   auto to = AffineMap::get(type.getRank(), 0, exprs, b.getContext());
   auto body = [&](OpBuilder &builder, Location loc, ValueRange args) {
     ImplicitLocOpBuilder ib(loc, builder);
-    Value out = fn(ib, toSignless(ib, args[0]), args[1]);
-    linalg::YieldOp::create(ib, out);
+    Value out = fn(ib, toSignless(ib, args[0]), toSignless(ib, args[1]));
+    linalg::YieldOp::create(ib, fromSignless(ib, out, element));
   };
   return linalg::GenericOp::create(
              b, acc.getType(), tensor, acc,
@@ -387,12 +654,102 @@ Value Node::dropDims(Value tensor, ArrayRef<int64_t> positions) {
   return reshape(tensor, result);
 }
 
+/// A reshape with dynamic sizes that merges and splits neighbours whose products
+/// are known to agree: collapse, then expand. Null when it does not apply.
+static Value reshapeGroups(Node &n, Value tensor, ArrayRef<OpFoldResult> to,
+                           RankedTensorType resultType) {
+  SmallVector<OpFoldResult> from = n.sizes(tensor);
+  if (from.empty() || to.empty())
+    return Value();
+  auto isOne = [](OpFoldResult s) { return getConstantIntValue(s) == 1; };
+  SmallVector<ReassociationIndices> in, out;
+  size_t i = 0, j = 0;
+  while (i < from.size() || j < to.size()) {
+    ReassociationIndices gi, gj;
+    bool both = i < from.size() && j < to.size();
+    if (both && Node::sameSize(from[i], to[j])) {
+      gi.push_back(i++);
+      gj.push_back(j++);
+    } else if (i < from.size() && isOne(from[i])) {
+      gi.push_back(i++);
+    } else if (j < to.size() && isOne(to[j])) {
+      gj.push_back(j++);
+    } else if (both) {
+      // Static products, with at most one pair of equal dynamic sizes.
+      OpFoldResult dynIn, dynOut;
+      int64_t pi = 1, pj = 1;
+      auto take = [&](OpFoldResult s, int64_t &p, OpFoldResult &dyn) {
+        auto c = getConstantIntValue(s);
+        if (c)
+          return *c > 0 && !__builtin_mul_overflow(p, *c, &p);
+        if (dyn)
+          return false;
+        dyn = s;
+        return true;
+      };
+      do {
+        bool takeIn = gi.empty() || (!gj.empty() && i < from.size() &&
+                                     (pi < pj || (dynOut && !dynIn)));
+        if (takeIn ? i >= from.size() : j >= to.size())
+          return Value();
+        if (takeIn ? !take(from[i], pi, dynIn) : !take(to[j], pj, dynOut))
+          return Value();
+        takeIn ? gi.push_back(i++) : gj.push_back(j++);
+      } while (gj.empty() || pi != pj || !dynIn != !dynOut);
+      if (dynIn && !Node::sameSize(dynIn, dynOut))
+        return Value();
+    } else {
+      return Value();
+    }
+    // Units without a partner join their neighbour.
+    if (!in.empty() && (gi.empty() || gj.empty())) {
+      in.back().append(gi);
+      out.back().append(gj);
+    } else if (!in.empty() && (in.back().empty() || out.back().empty())) {
+      in.back().append(gi);
+      out.back().append(gj);
+    } else {
+      in.push_back(gi);
+      out.push_back(gj);
+    }
+  }
+  if (in.size() == 1 && (in[0].empty() || out[0].empty()))
+    return Value();
+  SmallVector<OpFoldResult> merged;
+  SmallVector<int64_t> mergedShape;
+  for (ReassociationIndices &g : in) {
+    OpFoldResult p = n.b.getIndexAttr(1);
+    for (int64_t d : g)
+      p = n.mul(p, from[d]);
+    merged.push_back(p);
+    mergedShape.push_back(getConstantIntValue(p).value_or(ShapedType::kDynamic));
+  }
+  Type element = resultType.getElementType();
+  auto mergedType = RankedTensorType::get(mergedShape, element);
+  if (in.size() != from.size())
+    tensor = tensor::CollapseShapeOp::create(n.b, mergedType, tensor, in);
+  if (out.size() != to.size())
+    tensor = tensor::ExpandShapeOp::create(n.b, resultType, tensor, out,
+                                           llvm::to_vector(to));
+  else if (tensor.getType() != resultType)
+    tensor = tensor::CastOp::create(n.b, resultType, tensor);
+  return tensor;
+}
+
 Value Node::reshape(Value tensor, ArrayRef<OpFoldResult> sizes) {
   auto type = cast<RankedTensorType>(tensor.getType());
   SmallVector<int64_t> shape = staticShape(sizes);
   auto resultType = RankedTensorType::get(shape, type.getElementType());
-  if (resultType == type && type.hasStaticShape())
+  if (resultType == type &&
+      llvm::all_of(llvm::enumerate(sizes),
+                   [&](auto s) { return sameSize(s.value(), size(tensor, s.index())); }))
     return tensor;
+  if (type.getRank() <= 1 && resultType.getRank() <= 1)
+    if (auto known = elements(tensor))
+      return fromElements(*known, resultType);
+  if (DenseElementsAttr value;
+      resultType.hasStaticShape() && matchPattern(tensor, m_Constant(&value)))
+    return constantTensor(value.reshape(resultType));
   if (type.hasStaticShape() && resultType.hasStaticShape()) {
     if (auto reassociation = getReassociationIndicesForReshape(type, resultType)) {
       if (type.getRank() > resultType.getRank())
@@ -429,6 +786,8 @@ Value Node::reshape(Value tensor, ArrayRef<OpFoldResult> sizes) {
     }
     return empty(sizes, type.getElementType());
   }
+  if (Value grouped = reshapeGroups(*this, tensor, sizes, resultType))
+    return grouped;
   // Dynamic: tensor.reshape takes the sizes as a tensor.
   SmallVector<Value> elements;
   for (OpFoldResult s : sizes)
@@ -473,10 +832,28 @@ Value Node::pad(Value tensor, ArrayRef<OpFoldResult> low,
 Value Node::concat(ValueRange tensors, int64_t axis) {
   if (tensors.size() == 1)
     return tensors[0];
+  auto first = cast<RankedTensorType>(tensors[0].getType());
+  if (first.getRank() == 1) {
+    SmallVector<Value> all;
+    bool known = llvm::all_of(tensors, [&](Value t) {
+      auto some = elements(t);
+      if (some)
+        all.append(*some);
+      return some && all.size() <= kMaxElements;
+    });
+    if (known)
+      return fromElements(
+          all, RankedTensorType::get({static_cast<int64_t>(all.size())},
+                                     first.getElementType()));
+  }
   // Insertions rather than tensor.concat: they bufferize in place.
   SmallVector<OpFoldResult> total = sizes(tensors[0]);
-  for (Value t : tensors.drop_front())
+  for (Value t : tensors.drop_front()) {
     total[axis] = add(total[axis], size(t, axis));
+    for (size_t d = 0; d < total.size(); ++d) // a static size says more
+      if (!getConstantIntValue(total[d]) && static_cast<int64_t>(d) != axis)
+        total[d] = size(t, d);
+  }
   Value result =
       empty(total, cast<RankedTensorType>(tensors[0].getType()).getElementType());
   SmallVector<OpFoldResult> offsets(total.size(), b.getIndexAttr(0));
@@ -494,6 +871,30 @@ Value Node::matmul(Value a, Value bMatrix, Type element) {
   result.back() = size(bMatrix, bType.getRank() - 1);
   Value init = empty(result, element);
   auto op = nn::MatmulOp::create(b, init.getType(), a, bMatrix, ValueRange(), init);
-  nn::setIdentityEpilogue(b, b.getLoc(), op.getEpilogue(), element);
+  epilogue(op.getEpilogue(), element, {}, nullptr);
   return op.getResult();
+}
+
+void Node::epilogue(Region &region, Type element, ArrayRef<Type> operands,
+                    ScalarFn fn) {
+  OpBuilder::InsertionGuard guard(b);
+  Type acc = signless(element);
+  // Half precision is for storage: sums are kept in f32.
+  if (auto f = dyn_cast<FloatType>(acc); f && f.getWidth() < 32)
+    acc = b.getF32Type();
+  SmallVector<Type> types = {isa<FloatType>(acc) ? acc : element};
+  types.append(operands.begin(), operands.end());
+  SmallVector<Location> locs(types.size(), b.getLoc());
+  Block *block = b.createBlock(&region, region.end(), types, locs);
+  SmallVector<Value> args;
+  for (Value v : block->getArguments()) {
+    Value arg = toSignless(b, v);
+    if (isa<FloatType>(acc) && arg.getType() != acc)
+      arg = castScalar(b, arg, arg.getType(), acc);
+    args.push_back(arg);
+  }
+  Value out = fn ? fn(b, args) : args[0];
+  if (out.getType() != signless(element))
+    out = castScalar(b, out, out.getType(), element);
+  nn::YieldOp::create(b, fromSignless(b, out, element));
 }

@@ -3,6 +3,8 @@
 
 #include "passes/legalize/Legalizer.h"
 
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
+
 using namespace mlir;
 using namespace dlc::legalize;
 
@@ -96,6 +98,11 @@ FailureOr<SmallVector<OpFoldResult>> Node::indexVector(unsigned i,
                 ") must be a scalar or 1-D integer tensor of static size");
     return failure();
   }
+  if (type(i).getNumElements() > 4096) {
+    (void)error("input " + Twine(i) + " (" + what + ") has " +
+                Twine(type(i).getNumElements()) + " elements");
+    return failure();
+  }
   SmallVector<OpFoldResult> result;
   if (constant(i)) {
     auto ints = constantInts(i, what);
@@ -105,15 +112,32 @@ FailureOr<SmallVector<OpFoldResult>> Node::indexVector(unsigned i,
       result.push_back(b.getIndexAttr(v));
     return result;
   }
+  auto toIndex = [&](Value element) -> OpFoldResult {
+    if (auto v = getConstantIntValue(element))
+      return b.getIndexAttr(*v);
+    if (auto cast = element.getDefiningOp<arith::IndexCastOp>())
+      if (isa<IndexType>(cast.getIn().getType()))
+        return cast.getIn();
+    return arith::IndexCastOp::create(b, b.getIndexType(), element).getResult();
+  };
+  if (auto known = elements(in(i))) {
+    for (Value element : *known)
+      result.push_back(toIndex(element));
+    return result;
+  }
   for (int64_t e = 0, n = type(i).getNumElements(); e < n; ++e) {
     SmallVector<Value> at;
     if (rank(i) == 1)
       at.push_back(index(e));
-    Value element = extract(b, in(i), at);
-    result.push_back(
-        arith::IndexCastOp::create(b, b.getIndexType(), element).getResult());
+    result.push_back(toIndex(extract(b, in(i), at)));
   }
   return result;
+}
+
+RankedTensorType Node::declared(unsigned i) {
+  if (i >= op.getNumResults())
+    return RankedTensorType();
+  return dyn_cast<RankedTensorType>(op.getResult(i).getType());
 }
 
 //===--- attributes -------------------------------------------------------===//

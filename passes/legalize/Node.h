@@ -63,8 +63,13 @@ public:
   /// Elements of a float input of rank 0 or 1 that must be constant.
   FailureOr<SmallVector<double>> constantFloats(unsigned i, llvm::StringRef what);
   /// Elements of an integer input of rank 0 or 1 with a static number of
-  /// elements: constants where known, else index values.
+  /// elements: constants where known, else index values. Sizes that went
+  /// through Shape, Gather, Concat and the like stay symbolic.
   FailureOr<SmallVector<OpFoldResult>> indexVector(unsigned i, llvm::StringRef what);
+  /// The type that the model states for result `i` (its value_info or output
+  /// type); null when it states no rank. Sizes that depend on run-time data
+  /// take their bounds from it.
+  RankedTensorType declared(unsigned i);
 
   //===--- attributes ---===//
   mlir::Attribute attr(llvm::StringRef name) { return op.getAttrs().get(name); }
@@ -115,16 +120,37 @@ public:
   Value empty(llvm::ArrayRef<OpFoldResult> sizes, Type element);
   /// A tensor of the given sizes filled with `value`.
   Value fill(llvm::ArrayRef<OpFoldResult> sizes, Value value);
+  /// The same with a signless value and the tensor's element type.
+  Value fill(llvm::ArrayRef<OpFoldResult> sizes, Value value, Type element);
+  /// Refuses negative sizes and more than 2^40 elements.
+  LogicalResult checkSizes(llvm::ArrayRef<OpFoldResult> sizes);
   SmallVector<OpFoldResult> sizes(Value tensor);
+  /// A size, looking through the operations that made the tensor.
   OpFoldResult size(Value tensor, int64_t dim);
+  /// Whether two sizes are known to be equal.
+  static bool sameSize(OpFoldResult a, OpFoldResult b);
+  OpFoldResult product(llvm::ArrayRef<OpFoldResult> sizes);
   /// Arithmetic on sizes, folded when constant.
   OpFoldResult add(OpFoldResult a, OpFoldResult b);
   OpFoldResult sub(OpFoldResult a, OpFoldResult b);
   OpFoldResult mul(OpFoldResult a, OpFoldResult b);
   OpFoldResult floorDiv(OpFoldResult a, OpFoldResult b);
+  OpFoldResult ceilDiv(OpFoldResult a, OpFoldResult b);
+  OpFoldResult min(OpFoldResult a, OpFoldResult b);
+  OpFoldResult max(OpFoldResult a, OpFoldResult b);
+  /// `v`, or `v + size` when v is negative.
+  OpFoldResult fromEnd(OpFoldResult v, OpFoldResult size);
+  /// Scalars (signless) of a small tensor of rank 0 or 1 that is a constant or
+  /// was put together from scalars; shape computations stay in this form.
+  std::optional<SmallVector<Value>> elements(Value tensor);
+  /// A tensor of rank 0 or 1 of the scalars: a constant when all are.
+  Value fromElements(llvm::ArrayRef<Value> scalars, RankedTensorType type);
   /// 1-D int64 tensor of the values.
   Value sizesTensor(llvm::ArrayRef<OpFoldResult> values);
 
+  /// The size that two sizes broadcast to; `what` names the place in the error.
+  FailureOr<OpFoldResult> broadcastSize(OpFoldResult a, OpFoldResult b,
+                                        const llvm::Twine &what);
   /// Sizes of the multidirectional broadcast of `values` (ONNX Broadcasting).
   FailureOr<SmallVector<OpFoldResult>> broadcastSizes(ValueRange values);
   /// Elementwise operation with multidirectional broadcasting.
@@ -160,6 +186,12 @@ public:
   /// nn.matmul of a [batch..., M, K] and b [batch..., K, N] or [K, N] with
   /// equal batch sizes, result element type `element` (also accumulator).
   Value matmul(Value a, Value bMatrix, Type element);
+  /// Fills the epilogue of an nn contraction whose result has `element`s: the
+  /// arguments of `fn` are the accumulator and one element of each operand, all
+  /// of the accumulator's type for floats (f32 for half precision). Null `fn`
+  /// stores the accumulator.
+  void epilogue(mlir::Region &region, Type element, llvm::ArrayRef<Type> operands,
+                ScalarFn fn);
   /// Element type conversion as ONNX Cast-19 defines it.
   Value cast(Value tensor, Type element);
   /// The same for one signless scalar; `from` and `to` carry signedness.
@@ -190,6 +222,12 @@ Value toSignless(mlir::ImplicitLocOpBuilder &b, Value scalar);
 Value fromSignless(mlir::ImplicitLocOpBuilder &b, Value scalar, Type type);
 /// The element type for a TensorProto.DataType; null for strings and unknown.
 Type onnxElementType(mlir::MLIRContext *ctx, int64_t dataType);
+/// An index made valid for a dimension: negative ones count from the end, and
+/// those out of range are clamped.
+Value clampIndex(mlir::ImplicitLocOpBuilder &b, Value i, Value size);
+/// Folds the operations between `from` (exclusive; null: block start) and the
+/// insertion point, and returns what `value` became.
+Value foldNewOps(mlir::ImplicitLocOpBuilder &b, mlir::Operation *from, Value value);
 /// tensor.extract, signless.
 Value extract(mlir::ImplicitLocOpBuilder &b, Value tensor, ValueRange indices);
 

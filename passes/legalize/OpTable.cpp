@@ -11,6 +11,15 @@ static std::vector<OpEntry> buildTable() {
   addCast(table);
   addReduce(table);
   addUnary(table);
+  addBatchNorm(table);
+  addConstants(table);
+  addConv(table);
+  addGather(table);
+  addMatmul(table);
+  addPad(table);
+  addPool(table);
+  addReshape(table);
+  addSlices(table);
   addElementwise(table);
   std::sort(table.begin(), table.end(), [](const OpEntry &x, const OpEntry &y) {
     return std::tie(x.domain, x.name, x.sinceVersion) <

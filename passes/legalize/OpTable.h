@@ -30,6 +30,15 @@ llvm::ArrayRef<OpEntry> allOps();
 void addCast(std::vector<OpEntry> &table);
 void addReduce(std::vector<OpEntry> &table);
 void addUnary(std::vector<OpEntry> &table);
+void addBatchNorm(std::vector<OpEntry> &table);
+void addConstants(std::vector<OpEntry> &table);
+void addConv(std::vector<OpEntry> &table);
+void addGather(std::vector<OpEntry> &table);
+void addMatmul(std::vector<OpEntry> &table);
+void addPad(std::vector<OpEntry> &table);
+void addPool(std::vector<OpEntry> &table);
+void addReshape(std::vector<OpEntry> &table);
+void addSlices(std::vector<OpEntry> &table);
 void addElementwise(std::vector<OpEntry> &table);
 
 } // namespace dlc::legalize
