@@ -814,6 +814,10 @@ Value Node::transpose(Value tensor, ArrayRef<int64_t> permutation) {
 
 Value Node::slice(Value tensor, ArrayRef<OpFoldResult> offsets,
                   ArrayRef<OpFoldResult> sizes, ArrayRef<OpFoldResult> strides) {
+  // An empty slice may start at the end, which extract_slice refuses.
+  auto isZero = [](OpFoldResult v) { return getConstantIntValue(v) == 0; };
+  if (llvm::any_of(sizes, isZero))
+    return empty(sizes, getElementTypeOrSelf(tensor.getType()));
   SmallVector<OpFoldResult> ones(sizes.size(), b.getIndexAttr(1));
   return tensor::ExtractSliceOp::create(b, tensor, offsets, sizes,
                                         strides.empty() ? ones : strides);
@@ -859,6 +863,8 @@ Value Node::concat(ValueRange tensors, int64_t axis) {
   SmallVector<OpFoldResult> offsets(total.size(), b.getIndexAttr(0));
   SmallVector<OpFoldResult> ones(total.size(), b.getIndexAttr(1));
   for (Value t : tensors) {
+    if (llvm::is_contained(cast<RankedTensorType>(t.getType()).getShape(), 0))
+      continue;
     result = tensor::InsertSliceOp::create(b, t, result, offsets, sizes(t), ones);
     offsets[axis] = add(offsets[axis], size(t, axis));
   }
