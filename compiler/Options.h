@@ -5,6 +5,7 @@
 #include "llvm/ADT/SmallVector.h"
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -43,6 +44,29 @@ struct CommandLine {
 /// Parses dlc-compile's command line. Prints help, version and usage errors
 /// itself: then `exitCode` is set and false returned.
 bool parseCommandLine(int argc, char **argv, CommandLine &result, int &exitCode);
+
+/// What dlc-run does with a model, or with folders of tests.
+struct RunOptions {
+  CompileOptions compile;          ///< input is set unless `verify`
+  std::vector<std::string> paths;  ///< the model, or folders of tests
+  bool viaCpp = false;             ///< --emit=cpp: run the emitted C++
+  std::vector<std::string> inputs; ///< --input, each [NAME=]FILE
+  std::vector<std::string> expects; ///< --expect, each [NAME=]FILE
+  std::string outputDir;           ///< --output
+  std::optional<double> rtol, atol;
+  unsigned bench = 0;              ///< inferences to time; 0: none
+  std::string elf;                 ///< --elf
+  unsigned seed = 1;
+  unsigned timeout = 60;           ///< seconds for one execution
+  std::string qemuCpu;             ///< --qemu-cpu
+  unsigned sveBits = 0;            ///< --sve-bits; 0: default
+  bool verify = false;
+  unsigned jobs = 0;               ///< 0: one a processor
+  std::string json;                ///< --json
+};
+
+/// Parses dlc-run's command line, as parseCommandLine does.
+bool parseRunCommandLine(int argc, char **argv, RunOptions &result, int &exitCode);
 
 /// The prefix of generated symbols: `name`, or the file's stem made a C
 /// identifier.

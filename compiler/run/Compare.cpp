@@ -1,0 +1,89 @@
+// This file compares tensors with the semantics of numpy.allclose.
+#include "compiler/run/Compare.h"
+
+#include "compiler/onnx/Messages.h"
+#include "compiler/onnx/Types.h"
+#include "llvm/Support/FormatVariadic.h"
+#include <cmath>
+
+using namespace llvm;
+using namespace dlc::run;
+namespace import = dlc::import;
+
+std::pair<double, double> dlc::run::defaultTolerance(int dtype) {
+  switch (dtype) {
+  case import::kFloat16:
+    return {2e-3, 1e-3};
+  case import::kBfloat16:
+    return {1.6e-2, 1e-2};
+  case import::kFloat8E4M3FN:
+  case import::kFloat8E4M3FNUZ:
+  case import::kFloat8E5M2:
+  case import::kFloat8E5M2FNUZ:
+  case import::kFloat4E2M1:
+  case import::kFloat8E8M0:
+    return {0, 0};
+  default:
+    return {1e-3, 1e-7};
+  }
+}
+
+static bool close(double found, double expected, double rtol, double atol) {
+  if (std::isnan(found) || std::isnan(expected))
+    return std::isnan(found) && std::isnan(expected);
+  if (std::isinf(found) || std::isinf(expected))
+    return found == expected;
+  return std::fabs(found - expected) <= atol + rtol * std::fabs(expected);
+}
+
+static bool equalAt(const Tensor &found, const Tensor &expected, int64_t i, double rtol, double atol) {
+  switch (kindOf(found.dtype)) {
+  case Kind::Signed:
+    return signedAt(found, i) == signedAt(expected, i);
+  case Kind::Unsigned:
+    return unsignedAt(found, i) == unsignedAt(expected, i);
+  case Kind::Float:
+    return close(floatAt(found, i), floatAt(expected, i), rtol, atol);
+  case Kind::Complex: {
+    double re = floatAt(expected, i), im = floatAt(expected, i, 1);
+    if (!std::isfinite(re) || !std::isfinite(im))
+      return close(floatAt(found, i), re, rtol, atol) && close(floatAt(found, i, 1), im, rtol, atol);
+    return std::hypot(floatAt(found, i) - re, floatAt(found, i, 1) - im) <= atol + rtol * std::hypot(re, im);
+  }
+  }
+  return false;
+}
+
+static std::string shortText(double value) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%g", value);
+  return text;
+}
+
+std::string dlc::run::compareTensors(const Tensor &found, const Tensor &expected, const Tolerance &tolerance) {
+  std::string what = "output " + import::quote(found.name) + ": ";
+  if (found.dtype != expected.dtype)
+    return what + "found type " + import::dataTypeName(found.dtype) + ", expected " +
+           import::dataTypeName(expected.dtype);
+  if (found.dims != expected.dims)
+    return what + "found shape " + import::shapeText(found.dims) + ", expected " + import::shapeText(expected.dims);
+  if (found.data.size() != expected.data.size())
+    return what + formatv("found {0} bytes, expected {1}", found.data.size(), expected.data.size()).str();
+  auto [rtol, atol] = defaultTolerance(found.dtype);
+  rtol = tolerance.rtol.value_or(rtol);
+  atol = tolerance.atol.value_or(atol);
+  int64_t count = found.elements(), wrong = 0, first = -1;
+  for (int64_t i = 0; i < count; i++)
+    if (!equalAt(found, expected, i, rtol, atol) && wrong++ == 0)
+      first = i;
+  if (!wrong)
+    return "";
+  std::string text = formatv("at {0} found {1}, expected {2}", positionText(found.dims, first),
+                             textAt(found, first), textAt(expected, first))
+                         .str();
+  if (Kind kind = kindOf(found.dtype); kind == Kind::Float || kind == Kind::Complex)
+    text += " (rtol " + shortText(rtol) + ", atol " + shortText(atol) + ")";
+  if (count > 1)
+    text += formatv("; {0} of {1} elements differ", wrong, count).str();
+  return what + text;
+}

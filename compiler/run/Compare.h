@@ -1,0 +1,23 @@
+// Compares a tensor with the one that was expected.
+#pragma once
+
+#include "compiler/run/Tensor.h"
+
+namespace dlc::run {
+
+/// |found - expected| <= atol + rtol * |expected|, as numpy.allclose has it.
+/// Values that are not given are chosen by the type: see defaultTolerance.
+struct Tolerance {
+  std::optional<double> rtol, atol;
+};
+
+/// What onnx's own backend tests allow (1e-3, 1e-7); types with fewer digits
+/// get two steps of their last one.
+std::pair<double, double> defaultTolerance(int dtype);
+
+/// Empty when equal: same type, same shape, floats within the tolerance (NaN
+/// equals NaN, infinities equal themselves), everything else exactly.
+/// Otherwise a sentence with tensor, position, found and expected.
+std::string compareTensors(const Tensor &found, const Tensor &expected, const Tolerance &tolerance);
+
+} // namespace dlc::run
