@@ -32,6 +32,40 @@ def LegalizeOnnx : Pass<"dlc-legalize-onnx", "::mlir::ModuleOp"> {
     "::dlc::nn::NNDialect"];
 }
 
+def Interpret : Pass<"dlc-interpret", "::mlir::ModuleOp"> {
+  let summary = "execute functions of tensor IR in the compiler, for tests";
+  let description = [{
+    Runs each public function with the reference interpreter (passes/evaluate):
+    numbers can be checked after any stage that leaves tensors. The value of an
+    argument is its attribute `rt.value`, else seeded random numbers.
+
+    - `mode=fold` (default) replaces the body by the results;
+    - `mode=record` keeps the body, notes the values of arguments (`rt.value`)
+      and the results (`rt.expect`) as attributes of the signature;
+    - `mode=check` compares with `rt.expect` and reports what differs.
+
+    `dlc-opt --dlc-interpret=mode=record --some-pass --dlc-interpret=mode=check`
+    tests that a pass keeps the numbers.
+
+    ```mlir
+    func.func @f(%x: tensor<2xf32> {rt.value = dense<[1.0, 2.0]> : tensor<2xf32>}) -> tensor<2xf32> {
+      %y = ... // %x + %x
+      return %y : tensor<2xf32>
+    }
+    // becomes
+      %y = arith.constant dense<[2.0, 4.0]> : tensor<2xf32>
+    ```
+  }];
+  let options = [
+    Option<"mode", "mode", "std::string", "\"fold\"", "fold, record or check">,
+    Option<"seed", "seed", "uint64_t", "1", "of random arguments">,
+    Option<"rtol", "rtol", "double", "1e-5", "largest relative difference of floats">,
+    Option<"atol", "atol", "double", "1e-6", "largest absolute difference of floats">,
+    Option<"maxBytes", "max-bytes", "int64_t", "4294967296", "of all tensors alive">,
+    Option<"maxSteps", "max-steps", "int64_t", "1000000000000", "scalar operations of one function">];
+  let dependentDialects = ["::mlir::arith::ArithDialect"];
+}
+
 def FoldConstants : Pass<"dlc-fold-constants"> {
   let summary = "replace what is computed from constants by constants";
   let description = [{

@@ -153,6 +153,7 @@ Instr &Compiler::emit(Opcode op, unsigned width, unsigned dst, unsigned a,
   in.b = b;
   in.c = c;
   program.code.push_back(in);
+  program.origins.push_back(context.current);
   switch (op) {
   case Opcode::Jump:
   case Opcode::JumpIfZero:
@@ -272,7 +273,7 @@ bool Compiler::compileBlock(Block &block) {
   return true;
 }
 
-bool Compiler::compileOp(Operation *op) {
+bool Compiler::compile(Operation *op) {
   if (isa<arith::ConstantOp>(op))
     return true; // on demand
   auto isKnown = [](Type type) {

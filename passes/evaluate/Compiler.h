@@ -20,6 +20,9 @@ struct Context {
   /// the last use in a block is the last to run.
   bool blockOrder = true;
   mlir::SmallVector<mlir::Operation *> callStack;
+  /// The operation being compiled, and the first that could not be.
+  mlir::Operation *current = nullptr;
+  mlir::Operation *culprit = nullptr;
 };
 
 /// Where a value lives.
@@ -50,7 +53,14 @@ public:
 
   /// All operations of the block but its terminator.
   bool compileBlock(mlir::Block &block);
-  bool compileOp(mlir::Operation *op);
+  bool compileOp(mlir::Operation *op) {
+    mlir::Operation *previous = std::exchange(context.current, op);
+    bool ok = compile(op);
+    if (!ok && !context.culprit)
+      context.culprit = op;
+    context.current = previous;
+    return ok;
+  }
 
   //===--- values ---===//
   /// The place of a value that was compiled, is a constant, or is captured.
@@ -90,6 +100,7 @@ public:
   mlir::SmallVector<std::pair<unsigned, unsigned>, 4> loopIndices;
 
 private:
+  bool compile(mlir::Operation *op);
   bool isLastUse(mlir::Value value, mlir::Operation *user);
   void move(mlir::ArrayRef<Place> from, mlir::ArrayRef<bool> take,
             mlir::ArrayRef<Place> to);

@@ -124,7 +124,7 @@ dlc::evaluateAttrs(ValueRange values, const EvaluateLimits &limits) {
     return failure();
   SmallVector<Operation *> ops = slice.takeVector();
 
-  Context context{limits, {}, true, {}};
+  Context context{limits, {}, true, {}, nullptr, nullptr};
   context.pinned.insert(values.begin(), values.end());
   for (Operation *op : ops)
     context.blockOrder &= op->getBlock() == ops.front()->getBlock();
@@ -260,10 +260,10 @@ Value dlc::foldValue(OpBuilder &builder, Value value, const FoldOptions &options
 
 FailureOr<SmallVector<TypedAttr>>
 dlc::interpret(func::FuncOp func, ArrayRef<TypedAttr> inputs,
-               const EvaluateLimits &limits) {
+               const EvaluateLimits &limits, Operation **culprit) {
   if (!func.getBody().hasOneBlock() || inputs.size() != func.getNumArguments())
     return failure();
-  Context context{limits, {}, true, {func}};
+  Context context{limits, {}, true, {func}, nullptr, nullptr};
   Program program;
   Compiler compiler(program, context);
   Block &block = func.getBody().front();
@@ -274,8 +274,11 @@ dlc::interpret(func::FuncOp func, ArrayRef<TypedAttr> inputs,
       return failure();
     arguments.push_back(*place);
   }
-  if (!compiler.compileBlock(block))
+  if (!compiler.compileBlock(block)) {
+    if (culprit)
+      *culprit = context.culprit;
     return failure();
+  }
   Operation *end = block.getTerminator();
   SmallVector<Place> places;
   for (Value value : end->getOperands()) {
@@ -300,7 +303,10 @@ dlc::interpret(func::FuncOp func, ArrayRef<TypedAttr> inputs,
     }
     return true;
   };
-  if (!execute(machine, frame, limits, setArguments))
+  if (!execute(machine, frame, limits, setArguments)) {
+    if (culprit)
+      *culprit = machine.culprit;
     return failure();
+  }
   return exportAll(end->getOperands(), places, frame);
 }

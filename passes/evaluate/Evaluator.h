@@ -78,9 +78,11 @@ bool foldConstants(mlir::Operation *op, const FoldOptions &options = {});
 mlir::Value foldValue(mlir::OpBuilder &builder, mlir::Value value,
                       const FoldOptions &options = {});
 
-/// Runs a function on `inputs` (one constant for each argument).
+/// Runs a function on `inputs` (one constant for each argument). On failure
+/// `culprit` is the operation that is not interpreted or could not be executed,
+/// when that is known.
 mlir::FailureOr<mlir::SmallVector<mlir::TypedAttr>>
 interpret(mlir::func::FuncOp func, mlir::ArrayRef<mlir::TypedAttr> inputs,
-          const EvaluateLimits &limits);
+          const EvaluateLimits &limits, mlir::Operation **culprit = nullptr);
 
 } // namespace dlc

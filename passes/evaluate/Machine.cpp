@@ -150,13 +150,13 @@ static bool isNormalAbove(double v, double least) {
   return std::isfinite(v) && std::fabs(v) >= least;
 }
 
-bool Machine::run(Frame &frame, unsigned n) {
+bool Machine::execute(Frame &frame, unsigned n, size_t &pc) {
   const Program &program = frame.program;
   const Instr *code = program.code.data();
   size_t size = program.code.size();
   if (!budget.tick(int64_t(size) * n))
     return false;
-  for (size_t pc = 0; pc < size; ++pc) {
+  for (; pc < size; ++pc) {
     const Instr &in = code[pc];
     Slot *d = frame.reg(in.dst);
     const Slot *a = frame.reg(in.a), *b = frame.reg(in.b), *c = frame.reg(in.c);

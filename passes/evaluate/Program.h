@@ -58,6 +58,7 @@ struct TensorUse {
 
 struct Program {
   std::vector<Instr> code;
+  std::vector<mlir::Operation *> origins; ///< of each instruction, for messages
   std::vector<unsigned> args; ///< operand lists of Extract
   std::vector<TensorFn> functions; ///< of Call
   std::vector<std::pair<unsigned, Slot>> constants;
@@ -91,11 +92,23 @@ struct Frame {
 class Machine {
 public:
   Budget budget;
+  /// The innermost operation that could not be executed.
+  mlir::Operation *culprit = nullptr;
 
   /// Loads constants and captures (from `outer`, which may be null).
   bool prepare(Frame &frame, Frame *outer);
   /// Runs the program on the first n lanes.
-  bool run(Frame &frame, unsigned n);
+  bool run(Frame &frame, unsigned n) {
+    size_t pc = 0;
+    if (execute(frame, n, pc))
+      return true;
+    if (!culprit && pc < frame.program.origins.size())
+      culprit = frame.program.origins[pc];
+    return false;
+  }
+
+private:
+  bool execute(Frame &frame, unsigned n, size_t &pc);
 };
 
 /// One operand of a loop nest: element `base + sum(coef[d] * index[d])`.
