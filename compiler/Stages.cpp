@@ -40,7 +40,11 @@ static void buildLayout(OpPassManager &pm) { cleanUp(pm); }
 
 static void buildSchedule(OpPassManager &pm) { cleanUp(pm); }
 
-static void buildTile(OpPassManager &pm) { cleanUp(pm); }
+static void buildTile(OpPassManager &pm) {
+  pm.addPass(dlc::createPlanKernels());
+  pm.addPass(dlc::createPackWeights());
+  cleanUp(pm);
+}
 
 static void buildMemory(OpPassManager &pm) {
   pm.addPass(dlc::createConvertBoundary());
@@ -65,6 +69,7 @@ static void buildMemory(OpPassManager &pm) {
 }
 
 static void buildKernels(OpPassManager &pm) {
+  pm.addPass(dlc::createLowerKernels());
   pm.addPass(dlc::createLowerContractions());
   pm.addPass(createConvertLinalgToLoopsPass());
   pm.addPass(memref::createFoldMemRefAliasOpsPass());

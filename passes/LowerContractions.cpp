@@ -56,9 +56,11 @@ void lower(dlc::nn::ConvOp op, dlc::rt::TargetAttr target) {
   int64_t rank = op.getSpatialRank();
   bool last = op.getChannelsLast();
   Value in = op.getInput(), filter = op.getFilter(), out = op.getInit();
-  auto filterType = cast<MemRefType>(filter.getType());
-  int64_t outputs = filterType.getDimSize(last ? rank + 1 : 0);
-  int64_t groupOutputs = outputs / op.getGroup();
+  bool packed = op.getPacked() > 0;
+  auto outType = cast<MemRefType>(out.getType());
+  int64_t groupOutputs = outType.getDimSize(op.getChannelDim()) / op.getGroup();
+  int64_t width = packed ? op.getPacked() : 1;
+  int64_t panels = llvm::divideCeil(groupOutputs, width);
   Type acc = op.getAccumulatorType();
 
   SmallVector<Value> outSizes;
@@ -68,15 +70,16 @@ void lower(dlc::nn::ConvOp op, dlc::rt::TargetAttr target) {
     Value channel = at[op.getChannelDim()];
     // First input channel of the group.
     Value base = constant(b, 0);
-    Value groupChannels = sizeOf(b, filter, last ? rank : 1);
+    Value groupChannels = constant(b, op.getGroupChannels());
+    Value group = constant(b, 0);
     if (op.getGroup() > 1) {
-      Value group = arith::DivUIOp::create(b, channel, constant(b, groupOutputs));
+      group = arith::DivUIOp::create(b, channel, constant(b, groupOutputs));
       base = arith::MulIOp::create(b, group, groupChannels);
     }
     // Kernel positions, then channels of the group.
     SmallVector<Value> sizes;
     for (int64_t d = 0; d < rank; ++d)
-      sizes.push_back(sizeOf(b, filter, last ? d : d + 2));
+      sizes.push_back(constant(b, op.getKernelSize(d)));
     sizes.push_back(groupChannels);
     Value sum = reduceNest(
         b, sizes, zeroOf(b, acc),
@@ -94,6 +97,16 @@ void lower(dlc::nn::ConvOp op, dlc::rt::TargetAttr target) {
             Value step = arith::MulIOp::create(b, k[d], constant(b, op.getDilations()[d]));
             inAt[last ? d + 1 : d + 2] = arith::AddIOp::create(b, from, step);
             filterAt[last ? d : d + 2] = k[d];
+          }
+          if (packed) {
+            // [group * panels, kernel..., channels, width]
+            Value o = arith::RemUIOp::create(b, channel, constant(b, groupOutputs));
+            Value panel = arith::DivUIOp::create(b, o, constant(b, width));
+            panel = arith::AddIOp::create(
+                b, panel, arith::MulIOp::create(b, group, constant(b, panels)));
+            filterAt.assign({panel});
+            llvm::append_range(filterAt, k);
+            filterAt.push_back(arith::RemUIOp::create(b, o, constant(b, width)));
           }
           Value x = widen(b, memref::LoadOp::create(b, in, inAt), acc);
           Value w = widen(b, memref::LoadOp::create(b, filter, filterAt), acc);
@@ -122,7 +135,11 @@ void lower(dlc::nn::MatmulOp op, dlc::rt::TargetAttr target) {
           leftAt[rank - 1] = k[0];
           SmallVector<Value> rightAt(at.begin(), at.end());
           rightAt[rank - 2] = k[0];
-          if (rightRank == 2)
+          if (op.getPacked() > 0) {
+            Value width = constant(b, op.getPacked());
+            rightAt.assign({arith::DivUIOp::create(b, at.back(), width), k[0],
+                            arith::RemUIOp::create(b, at.back(), width)});
+          } else if (rightRank == 2)
             rightAt.erase(rightAt.begin(), rightAt.begin() + rank - 2);
           Value x = widen(b, memref::LoadOp::create(b, left, leftAt), acc);
           Value y = widen(b, memref::LoadOp::create(b, right, rightAt), acc);

@@ -187,4 +187,36 @@ def FuseEpilogues : Pass<"dlc-fuse-epilogues", "::mlir::ModuleOp"> {
   }];
   let dependentDialects = ["::dlc::nn::NNDialect", "::mlir::tensor::TensorDialect"];
 }
+
+def PlanKernels : Pass<"dlc-plan-kernels", "::mlir::ModuleOp"> {
+  let summary = "choose a micro-kernel for each contraction";
+  let description = [{
+    Sets `kernel` (#nn.kernel) on `nn.conv` and `nn.matmul` from the target, the
+    element type and the shapes; changes nothing else. Contractions without one
+    become plain loops.
+  }];
+}
+
+def PackWeights : Pass<"dlc-pack-weights", "::mlir::ModuleOp"> {
+  let summary = "store constant weights in the order in which kernels read them";
+  let description = [{
+    The constant filter of a convolution with a `gemm` kernel of width P becomes
+    [group * panels, kernel..., channels, P]; the constant right side of a
+    product [panels, K, P].
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect"];
+}
+
+def LowerKernels : Pass<"dlc-lower-kernels", "::mlir::ModuleOp"> {
+  let summary = "emit the micro-kernels that dlc-plan-kernels chose";
+  let description = [{
+    Contractions on buffers with a `kernel` attribute become loops around a
+    register tile: `vector.load`, broadcasts of row elements and fused
+    multiply-adds on accumulators carried by the loops; the epilogue works on
+    whole vectors. Nothing outside the buffers is read.
+  }];
+  let dependentDialects = ["::mlir::scf::SCFDialect", "::mlir::arith::ArithDialect",
+                           "::mlir::memref::MemRefDialect", "::mlir::math::MathDialect",
+                           "::mlir::vector::VectorDialect"];
+}
 #endif

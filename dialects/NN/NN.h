@@ -11,6 +11,8 @@
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 
 #include "dialects/NN/NNDialect.h.inc"
+#define GET_ATTRDEF_CLASSES
+#include "dialects/NN/NNAttrs.h.inc"
 #define GET_OP_CLASSES
 #include "dialects/NN/NNOps.h.inc"
 

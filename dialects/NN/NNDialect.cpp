@@ -2,15 +2,23 @@
 #include "dialects/NN/NN.h"
 
 #include "mlir/IR/Builders.h"
+#include "mlir/IR/DialectImplementation.h"
 #include "mlir/IR/OpImplementation.h"
+#include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
 
 #include "dialects/NN/NNDialect.cpp.inc"
+#define GET_ATTRDEF_CLASSES
+#include "dialects/NN/NNAttrs.cpp.inc"
 #define GET_OP_CLASSES
 #include "dialects/NN/NNOps.cpp.inc"
 
 void dlc::nn::NNDialect::initialize() {
+  addAttributes<
+#define GET_ATTRDEF_LIST
+#include "dialects/NN/NNAttrs.cpp.inc"
+      >();
   addOperations<
 #define GET_OP_LIST
 #include "dialects/NN/NNOps.cpp.inc"
@@ -65,12 +73,26 @@ template <typename Op> static LogicalResult verifyEpilogue(Op op) {
   return success();
 }
 
+int64_t dlc::nn::ConvOp::getKernelSize(unsigned d) {
+  auto filter = cast<ShapedType>(getFilter().getType());
+  return filter.getDimSize(getPacked() ? d + 1 : getChannelsLast() ? d : d + 2);
+}
+
+int64_t dlc::nn::ConvOp::getGroupChannels() {
+  auto filter = cast<ShapedType>(getFilter().getType());
+  int64_t rank = getSpatialRank();
+  return filter.getDimSize(getPacked() ? rank + 1 : getChannelsLast() ? rank : 1);
+}
+
 LogicalResult dlc::nn::ConvOp::verify() {
   auto in = cast<ShapedType>(getInput().getType());
   auto filter = cast<ShapedType>(getFilter().getType());
   auto init = cast<ShapedType>(getInit().getType());
   int64_t rank = getSpatialRank();
-  if (in.getRank() != rank + 2 || filter.getRank() != rank + 2 ||
+  if (getPacked() < 0 || (getPacked() > 0 && !getChannelsLast()))
+    return emitOpError("packed filters need channels_last");
+  int64_t packed = getPacked() > 0 ? 1 : 0;
+  if (in.getRank() != rank + 2 || filter.getRank() != rank + 2 + packed ||
       init.getRank() != rank + 2 ||
       static_cast<int64_t>(getDilations().size()) != rank)
     return emitOpError("ranks of operands, strides and dilations differ");
@@ -79,15 +101,17 @@ LogicalResult dlc::nn::ConvOp::verify() {
       return emitOpError("strides and dilations must be positive");
   bool last = getChannelsLast();
   int64_t channels = in.getDimSize(last ? rank + 1 : 1);
-  int64_t groupChannels = filter.getDimSize(last ? rank : 1);
-  int64_t outputs = filter.getDimSize(last ? rank + 1 : 0);
+  int64_t groupChannels = getGroupChannels();
+  int64_t outputs = init.getDimSize(last ? rank + 1 : 1);
+  if (packed && filter.getDimSize(rank + 2) != static_cast<int64_t>(getPacked()))
+    return emitOpError("panels of the filter have another width than packed says");
   if (getGroup() < 1 || outputs % getGroup() != 0 ||
       (!ShapedType::isDynamic(channels) &&
        channels != groupChannels * static_cast<int64_t>(getGroup())))
     return emitOpError("channels do not match groups");
   for (int64_t d = 0; d < rank; ++d) {
     int64_t i = in.getDimSize(last ? d + 1 : d + 2);
-    int64_t k = filter.getDimSize(last ? d : d + 2);
+    int64_t k = getKernelSize(d);
     int64_t o = init.getDimSize(last ? d + 1 : d + 2);
     if (ShapedType::isDynamic(i) || ShapedType::isDynamic(o))
       continue;
@@ -110,6 +134,12 @@ LogicalResult dlc::nn::MatmulOp::verify() {
   auto b = cast<ShapedType>(getB().getType());
   auto init = cast<ShapedType>(getInit().getType());
   int64_t rank = a.getRank();
+  if (getPacked() > 0) {
+    if (rank < 2 || init.getRank() != rank || b.getRank() != 3 ||
+        b.getDimSize(2) != static_cast<int64_t>(getPacked()))
+      return emitOpError("packed b is [ceil(N / P), K, P]");
+    return verifyEpilogue(*this);
+  }
   if (rank < 2 || init.getRank() != rank ||
       (b.getRank() != rank && b.getRank() != 2))
     return emitOpError("needs matrices, or equal batch ranks");

@@ -4,6 +4,7 @@
 
 include "mlir/IR/OpBase.td"
 include "mlir/Interfaces/ControlFlowInterfaces.td"
+include "mlir/IR/AttrTypeBase.td"
 include "mlir/IR/EnumAttr.td"
 include "mlir/Interfaces/SideEffectInterfaces.td"
 include "mlir/Interfaces/DestinationStyleOpInterface.td"
@@ -24,6 +25,25 @@ def NN_Dialect : Dialect {
     rank 1 with the size of the output's channel dimension (bias, scales).
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect"];
+  let useDefaultAttributePrinterParser = 1;
+}
+
+def NN_KernelAttr : AttrDef<NN_Dialect, "Kernel"> {
+  let mnemonic = "kernel";
+  let summary = "the micro-kernel chosen for a contraction";
+  let description = [{
+    `gemm`: a tile of `rows` results of M (or neighbouring positions of the last
+    spatial dimension) by one panel of `columns` channels stays in registers while
+    all products are summed. `depthwise`: `rows` positions by `lanes` channels.
+    A vector has `lanes` elements (times vscale when `scalable`); `lanes` 1 means
+    scalars. `depth` elements of a row are loaded at once.
+  }];
+  let parameters = (ins
+    StringRefParameter<"gemm or depthwise">:$kind,
+    "int64_t":$rows, "int64_t":$columns, "int64_t":$lanes,
+    DefaultValuedParameter<"int64_t", "1">:$depth,
+    DefaultValuedParameter<"bool", "false">:$scalable);
+  let assemblyFormat = "`<` struct(params) `>`";
 }
 
 def NN_Shaped : AnyTypeOf<[AnyRankedTensor, AnyStridedMemRef]>;
@@ -40,6 +60,8 @@ def NN_ConvOp : NN_Contraction<"conv"> {
     input [N, C, spatial...] or, with `channels_last`, [N, spatial..., C];
     filter [O, C/group, kernel...] or, with `channels_last`,
     [kernel..., C/group, O]; init and result like the input with O channels.
+    With `packed` = P > 0 (channels last only) the filter is
+    [group * ceil(O/group / P), kernel..., C/group, P], zero where O/group ends.
     The input is not padded implicitly: pads are explicit `tensor.pad`.
     Source: ONNX Conv-22.
   }];
@@ -47,12 +69,27 @@ def NN_ConvOp : NN_Contraction<"conv"> {
     Variadic<NN_Shaped>:$epilogue_inputs, NN_Shaped:$init,
     DenseI64ArrayAttr:$strides, DenseI64ArrayAttr:$dilations,
     DefaultValuedAttr<I64Attr, "1">:$group,
-    DefaultValuedAttr<BoolAttr, "false">:$channels_last);
+    DefaultValuedAttr<BoolAttr, "false">:$channels_last,
+    DefaultValuedAttr<I64Attr, "0">:$packed,
+    OptionalAttr<NN_KernelAttr>:$kernel);
   let results = (outs Optional<AnyRankedTensor>:$result);
   let regions = (region SizedRegion<1>:$epilogue);
   let hasVerifier = 1;
+  let builders = [OpBuilder<(ins "::mlir::Type":$result, "::mlir::Value":$input,
+      "::mlir::Value":$filter, "::mlir::ValueRange":$epilogueInputs,
+      "::mlir::Value":$init, "::mlir::DenseI64ArrayAttr":$strides,
+      "::mlir::DenseI64ArrayAttr":$dilations, "::mlir::IntegerAttr":$group,
+      "::mlir::BoolAttr":$channelsLast), [{
+    build($_builder, $_state, ::mlir::TypeRange(result), input, filter, epilogueInputs,
+          init, strides, dilations, group, channelsLast,
+          $_builder.getI64IntegerAttr(0), KernelAttr());
+  }]>];
   let extraClassDeclaration = [{
     unsigned getSpatialRank() { return getStrides().size(); }
+    /// Size of kernel dimension `d`.
+    int64_t getKernelSize(unsigned d);
+    /// Input channels of one group.
+    int64_t getGroupChannels();
     unsigned getChannelDim() {
       return getChannelsLast() ? getSpatialRank() + 1 : 1;
     }
@@ -74,13 +111,22 @@ def NN_MatmulOp : NN_Contraction<"matmul"> {
   let description = [{
     a [batch..., M, K], b [batch..., K, N] or [K, N] (shared by all batches),
     init [batch..., M, N]. The channel dimension of epilogue operands is N.
+    With `packed` = P > 0, b is [ceil(N / P), K, P], zero where N ends.
     Source: ONNX MatMul-13, Gemm-13.
   }];
   let arguments = (ins NN_Shaped:$a, NN_Shaped:$b,
-    Variadic<NN_Shaped>:$epilogue_inputs, NN_Shaped:$init);
+    Variadic<NN_Shaped>:$epilogue_inputs, NN_Shaped:$init,
+    DefaultValuedAttr<I64Attr, "0">:$packed,
+    OptionalAttr<NN_KernelAttr>:$kernel);
   let results = (outs Optional<AnyRankedTensor>:$result);
   let regions = (region SizedRegion<1>:$epilogue);
   let hasVerifier = 1;
+  let builders = [OpBuilder<(ins "::mlir::Type":$result, "::mlir::Value":$a,
+      "::mlir::Value":$b, "::mlir::ValueRange":$epilogueInputs,
+      "::mlir::Value":$init), [{
+    build($_builder, $_state, ::mlir::TypeRange(result), a, b, epilogueInputs, init,
+          $_builder.getI64IntegerAttr(0), KernelAttr());
+  }]>];
   let extraClassDeclaration = [{
     unsigned getChannelDim() {
       return ::mlir::cast<::mlir::ShapedType>(getInit().getType()).getRank() - 1;

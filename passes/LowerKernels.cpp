@@ -1,0 +1,40 @@
+// This file emits the micro-kernels that PlanKernels chose.
+#include "passes/kernels/Tile.h"
+
+namespace dlc {
+#define GEN_PASS_DEF_LOWERKERNELS
+#include "passes/Passes.h.inc"
+} // namespace dlc
+
+using namespace mlir;
+
+namespace {
+/// Vectors are loaded along the last dimension: it must be contiguous.
+bool hasUnitStride(Value buffer) {
+  auto type = dyn_cast<MemRefType>(buffer.getType());
+  if (!type)
+    return false;
+  return type.getRank() == 0 || type.isLastDimUnitStride();
+}
+
+struct LowerKernels : dlc::impl::LowerKernelsBase<LowerKernels> {
+  void runOnOperation() override {
+    dlc::rt::TargetAttr target = dlc::rt::targetOf(getOperation());
+    getOperation().walk([&](Operation *op) {
+      if (!isa<dlc::nn::ConvOp, dlc::nn::MatmulOp>(op) ||
+          !llvm::all_of(op->getOperands(), hasUnitStride))
+        return; // LowerContractions takes it
+      if (auto conv = dyn_cast<dlc::nn::ConvOp>(op)) {
+        if (!conv.getKernelAttr())
+          return;
+        if (conv.getKernelAttr().getKind() == "depthwise")
+          dlc::kernels::emitDepthwise(conv, target);
+        else if (conv.getPacked())
+          dlc::kernels::emitGemm(conv, target);
+      } else if (auto matmul = cast<dlc::nn::MatmulOp>(op); matmul.getKernelAttr()) {
+        dlc::kernels::emitGemm(matmul, target);
+      }
+    });
+  }
+};
+} // namespace

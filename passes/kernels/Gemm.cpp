@@ -1,0 +1,286 @@
+// This file emits the GEMM micro-kernel of nn.matmul and nn.conv.
+#include "passes/kernels/Tile.h"
+
+using namespace mlir;
+using namespace dlc::kernels;
+
+namespace {
+/// What a contraction looks like to the micro-kernel: `rows` results share one
+/// panel of weights; the sum runs over `positions` (kernel dimensions) and over
+/// `channels` neighbouring elements.
+struct Problem {
+  Operation *op;
+  dlc::nn::KernelAttr kernel;
+  Type element;
+  Value left, right, out;
+  SmallVector<int64_t> positions;
+  int64_t channels;
+  /// Indices of the left element for row `r`, kernel position and channel.
+  llvm::function_ref<SmallVector<Value>(ImplicitLocOpBuilder &, int64_t r, ValueRange position,
+                                   Value channel)>
+      leftAt;
+  /// Indices of the first right element of a vector that starts at `column` of
+  /// the panel.
+  llvm::function_ref<SmallVector<Value>(ImplicitLocOpBuilder &, ValueRange position,
+                                   Value channel, Value column)>
+      rightAt;
+  /// Indices of the result of row `r`, at `column` of the panel.
+  llvm::function_ref<SmallVector<Value>(ImplicitLocOpBuilder &, int64_t r, Value column)> outAt;
+};
+
+/// Sums all products of `rows` rows with the columns that start at `column`.
+SmallVector<Value> accumulate(ImplicitLocOpBuilder &b, const Tile &tile, const Problem &p,
+                              int64_t rows, Value column, ArrayRef<Value> masks) {
+  auto columnAt = [&](ImplicitLocOpBuilder &ib, int64_t v) -> Value {
+    if (v == 0)
+      return column;
+    if (!tile.scalable())
+      return offsetBy(ib, column, v * tile.lanes());
+    return scaled(ib, column, tile.vectorLength(ib), v);
+  };
+  // One channel: row scalars `x` times the panel's vectors.
+  auto step = [&](ImplicitLocOpBuilder &ib, ValueRange position, Value channel,
+                  ArrayRef<Value> x, ValueRange carried) {
+    SmallVector<Value> y, sums(carried.begin(), carried.end());
+    for (int64_t v = 0; v < tile.vectors(); ++v)
+      y.push_back(tile.load(ib, p.right, p.rightAt(ib, position, channel, columnAt(ib, v)),
+                            masks.empty() ? Value() : masks[v]));
+    for (int64_t r = 0; r < rows; ++r) {
+      Value left = tile.splat(ib, x[r]);
+      for (int64_t v = 0; v < tile.vectors(); ++v) {
+        Value &sum = sums[r * tile.vectors() + v];
+        sum = tile.multiplyAdd(ib, left, y[v], sum);
+      }
+    }
+    return sums;
+  };
+  auto channelLoops = [&](ImplicitLocOpBuilder &ib, ValueRange position, ValueRange carried) {
+    int64_t depth = p.kernel.getDepth();
+    int64_t whole = depth > 1 ? p.channels / depth * depth : 0;
+    SmallVector<Value> at(position.begin(), position.end());
+    // `depth` channels of each row in one vector, used lane by lane.
+    SmallVector<Value> sums = carryLoop(
+        ib, 0, whole, depth, carried,
+        [&](ImplicitLocOpBuilder &jb, Value channel, ValueRange inner) {
+          SmallVector<Value> wide, sums(inner.begin(), inner.end());
+          auto type = VectorType::get({depth}, p.element);
+          for (int64_t r = 0; r < rows; ++r)
+            wide.push_back(
+                vector::LoadOp::create(jb, type, p.left, p.leftAt(jb, r, at, channel)));
+          for (int64_t d = 0; d < depth; ++d) {
+            SmallVector<Value> x;
+            for (int64_t r = 0; r < rows; ++r)
+              x.push_back(vector::ExtractOp::create(jb, wide[r], d));
+            sums = step(jb, at, offsetBy(jb, channel, d), x, sums);
+          }
+          return sums;
+        });
+    return carryLoop(ib, whole, p.channels, 1, sums,
+                     [&](ImplicitLocOpBuilder &jb, Value channel, ValueRange inner) {
+                       SmallVector<Value> x;
+                       for (int64_t r = 0; r < rows; ++r)
+                         x.push_back(memref::LoadOp::create(
+                             jb, p.left, p.leftAt(jb, r, at, channel)));
+                       return step(jb, at, channel, x, inner);
+                     });
+  };
+  std::function<SmallVector<Value>(ImplicitLocOpBuilder &, SmallVector<Value>, ValueRange)>
+      nest = [&](ImplicitLocOpBuilder &ib, SmallVector<Value> position,
+                 ValueRange carried) -> SmallVector<Value> {
+    if (position.size() == p.positions.size())
+      return channelLoops(ib, position, carried);
+    return carryLoop(ib, 0, p.positions[position.size()], 1, carried,
+                     [&](ImplicitLocOpBuilder &jb, Value k, ValueRange inner) {
+                       SmallVector<Value> deeper = position;
+                       deeper.push_back(k);
+                       return nest(jb, deeper, inner);
+                     });
+  };
+  return nest(b, {}, tile.zeros(b, rows * tile.vectors()));
+}
+
+/// One tile of `rows` rows by a panel of which `columns` are valid.
+void emitTile(ImplicitLocOpBuilder &b, const Tile &tile, const Problem &p, int64_t rows,
+              int64_t columns) {
+  if (!tile.scalable()) {
+    Value zero = arith::ConstantIndexOp::create(b, 0);
+    SmallVector<Value> sums = accumulate(b, tile, p, rows, zero, {});
+    for (int64_t r = 0; r < rows; ++r)
+      for (int64_t v = 0; v < tile.vectors(); ++v) {
+        int64_t first = v * tile.lanes();
+        if (first >= columns)
+          continue;
+        Value column = arith::ConstantIndexOp::create(b, first);
+        tile.store(b, p.op, p.out, sums[r * tile.vectors() + v], p.outAt(b, r, column),
+                   columns - first);
+      }
+    return;
+  }
+  // Three vectors at a time, whatever their length; lanes past the panel's valid
+  // columns are off.
+  Value length = tile.vectorLength(b);
+  Value stride = arith::MulIOp::create(b, length, arith::ConstantIndexOp::create(b, tile.vectors()));
+  Value zero = arith::ConstantIndexOp::create(b, 0);
+  Value end = arith::ConstantIndexOp::create(b, columns);
+  scf::ForOp::create(
+      b, zero, end, stride, ValueRange(),
+      [&](OpBuilder &builder, Location loc, Value column, ValueRange) {
+        ImplicitLocOpBuilder ib(loc, builder);
+        SmallVector<Value> masks, starts;
+        for (int64_t v = 0; v < tile.vectors(); ++v) {
+          Value start = v ? scaled(ib, column, length, v) : column;
+          Value left = arith::SubIOp::create(ib, end, start);
+          starts.push_back(start);
+          masks.push_back(tile.mask(ib, arith::MaxSIOp::create(ib, left, zero)));
+        }
+        SmallVector<Value> sums = accumulate(ib, tile, p, rows, column, masks);
+        for (int64_t r = 0; r < rows; ++r)
+          for (int64_t v = 0; v < tile.vectors(); ++v)
+            tile.store(ib, p.op, p.out, sums[r * tile.vectors() + v],
+                       p.outAt(ib, r, starts[v]), tile.lanes(), masks[v]);
+        scf::YieldOp::create(ib);
+      });
+}
+
+/// Calls `body` for all panels: (panel, valid columns). The last one may be
+/// partly valid and has code of its own.
+void panelLoop(ImplicitLocOpBuilder &b, int64_t columns, int64_t width,
+               llvm::function_ref<void(ImplicitLocOpBuilder &, Value, int64_t)> body) {
+  int64_t full = columns / width;
+  plainLoop(b, 0, full, 1,
+            [&](ImplicitLocOpBuilder &ib, Value panel) { body(ib, panel, width); });
+  if (columns % width)
+    body(b, arith::ConstantIndexOp::create(b, full), columns % width);
+}
+
+/// Calls `body` for all tiles of rows: (first row, rows).
+void rowLoop(ImplicitLocOpBuilder &b, int64_t rows, int64_t height,
+             llvm::function_ref<void(ImplicitLocOpBuilder &, Value, int64_t)> body) {
+  int64_t whole = rows / height * height;
+  plainLoop(b, 0, whole, height,
+            [&](ImplicitLocOpBuilder &ib, Value row) { body(ib, row, height); });
+  if (rows % height)
+    body(b, arith::ConstantIndexOp::create(b, whole), rows % height);
+}
+} // namespace
+
+void dlc::kernels::emitGemm(nn::MatmulOp op, rt::TargetAttr target) {
+  ImplicitLocOpBuilder b(op.getLoc(), op);
+  auto left = cast<MemRefType>(op.getA().getType());
+  auto right = cast<MemRefType>(op.getB().getType());
+  auto out = cast<MemRefType>(op.getInit().getType());
+  Tile tile(op.getKernelAttr(), left.getElementType(), target);
+  int64_t rank = left.getRank(), width = op.getKernelAttr().getColumns();
+  int64_t rows = out.getDimSize(rank - 2), columns = out.getDimSize(rank - 1);
+  bool packed = op.getPacked() > 0;
+
+  std::function<void(ImplicitLocOpBuilder &, SmallVector<Value>)> batches =
+      [&](ImplicitLocOpBuilder &ib, SmallVector<Value> batch) {
+        if (static_cast<int64_t>(batch.size()) < rank - 2) {
+          plainLoop(ib, 0, out.getDimSize(batch.size()), 1,
+                    [&](ImplicitLocOpBuilder &jb, Value i) {
+                      SmallVector<Value> deeper = batch;
+                      deeper.push_back(i);
+                      batches(jb, deeper);
+                    });
+          return;
+        }
+        panelLoop(ib, columns, width, [&](ImplicitLocOpBuilder &jb, Value panel, int64_t valid) {
+          rowLoop(jb, rows, op.getKernelAttr().getRows(), [&](ImplicitLocOpBuilder &kb, Value row, int64_t height) {
+            auto leftAt = [&](ImplicitLocOpBuilder &lb, int64_t r, ValueRange, Value c) {
+              SmallVector<Value> at = batch;
+              at.push_back(offsetBy(lb, row, r));
+              at.push_back(c);
+              return at;
+            };
+            auto rightAt = [&](ImplicitLocOpBuilder &lb, ValueRange, Value c, Value column) {
+              if (packed)
+                return SmallVector<Value>{panel, c, column};
+              SmallVector<Value> at;
+              if (right.getRank() > 2)
+                at = batch;
+              at.push_back(c);
+              at.push_back(scaled(lb, column, panel, width));
+              return at;
+            };
+            auto outAt = [&](ImplicitLocOpBuilder &lb, int64_t r, Value column) {
+              SmallVector<Value> at = batch;
+              at.push_back(offsetBy(lb, row, r));
+              at.push_back(scaled(lb, column, panel, width));
+              return at;
+            };
+            Problem p{op, op.getKernelAttr(), left.getElementType(), op.getA(), op.getB(),
+                      op.getInit(), {}, left.getDimSize(rank - 1), leftAt, rightAt, outAt};
+            emitTile(kb, tile, p, height, valid);
+          });
+        });
+      };
+  batches(b, {});
+  op.erase();
+}
+
+void dlc::kernels::emitGemm(nn::ConvOp op, rt::TargetAttr target) {
+  ImplicitLocOpBuilder b(op.getLoc(), op);
+  auto in = cast<MemRefType>(op.getInput().getType());
+  auto out = cast<MemRefType>(op.getInit().getType());
+  Tile tile(op.getKernelAttr(), in.getElementType(), target);
+  int64_t rank = op.getSpatialRank(), width = op.getKernelAttr().getColumns();
+  int64_t group = op.getGroup(), groupChannels = op.getGroupChannels();
+  int64_t groupOutputs = out.getShape().back() / group;
+  int64_t panels = llvm::divideCeil(groupOutputs, width);
+  SmallVector<int64_t> kernel;
+  for (int64_t d = 0; d < rank; ++d)
+    kernel.push_back(op.getKernelSize(d));
+
+  // Batch and all spatial dimensions but the last, as plain loops.
+  std::function<void(ImplicitLocOpBuilder &, SmallVector<Value>, llvm::function_ref<void(ImplicitLocOpBuilder &, ArrayRef<Value>)>)>
+      outer = [&](ImplicitLocOpBuilder &ib, SmallVector<Value> at, auto body) {
+        if (static_cast<int64_t>(at.size()) == rank) {
+          body(ib, at);
+          return;
+        }
+        plainLoop(ib, 0, out.getDimSize(at.size()), 1,
+                  [&](ImplicitLocOpBuilder &jb, Value i) {
+                    SmallVector<Value> deeper = at;
+                    deeper.push_back(i);
+                    outer(jb, deeper, body);
+                  });
+      };
+  plainLoop(b, 0, group, 1, [&](ImplicitLocOpBuilder &gb, Value g) {
+    panelLoop(gb, groupOutputs, width, [&](ImplicitLocOpBuilder &jb, Value panel, int64_t valid) {
+      outer(jb, {}, [&](ImplicitLocOpBuilder &ib, ArrayRef<Value> at) {
+        rowLoop(ib, out.getDimSize(rank), op.getKernelAttr().getRows(), [&](ImplicitLocOpBuilder &kb, Value row, int64_t height) {
+          auto leftAt = [&](ImplicitLocOpBuilder &lb, int64_t r, ValueRange position, Value c) {
+            SmallVector<Value> from{at[0]};
+            for (int64_t d = 0; d < rank; ++d) {
+              Value o = d + 1 < rank ? at[d + 1] : offsetBy(lb, row, r);
+              Value zero = arith::ConstantIndexOp::create(lb, 0);
+              Value start = scaled(lb, zero, o, op.getStrides()[d]);
+              from.push_back(scaled(lb, start, position[d], op.getDilations()[d]));
+            }
+            from.push_back(scaled(lb, c, g, groupChannels));
+            return from;
+          };
+          auto rightAt = [&](ImplicitLocOpBuilder &lb, ValueRange position, Value c, Value column) {
+            SmallVector<Value> from{scaled(lb, panel, g, panels)};
+            llvm::append_range(from, position);
+            from.push_back(c);
+            from.push_back(column);
+            return from;
+          };
+          auto outAt = [&](ImplicitLocOpBuilder &lb, int64_t r, Value column) {
+            SmallVector<Value> to(at.begin(), at.end());
+            to.push_back(offsetBy(lb, row, r));
+            Value o = scaled(lb, column, panel, width);
+            to.push_back(scaled(lb, o, g, groupOutputs));
+            return to;
+          };
+          Problem p{op, op.getKernelAttr(), in.getElementType(), op.getInput(), op.getFilter(),
+                    op.getInit(), kernel, groupChannels, leftAt, rightAt, outAt};
+          emitTile(kb, tile, p, height, valid);
+        });
+      });
+    });
+  });
+  op.erase();
+}
