@@ -1,6 +1,7 @@
 // This file lowers the last IR to the LLVM dialect.
 #include "codegen/LowerToLLVM.h"
 
+#include "codegen/ExpandFloats.h"
 #include "codegen/TargetMachine.h"
 #include "dialects/RT/RT.h"
 #include "mlir/Conversion/AffineToStandard/AffineToStandard.h"
@@ -21,9 +22,11 @@
 #include "mlir/Dialect/ArmSVE/IR/ArmSVEDialect.h"
 #include "mlir/Dialect/ArmSVE/Transforms/Transforms.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/Math/Transforms/Passes.h"
 #include "mlir/Dialect/MemRef/Transforms/Passes.h"
 #include "mlir/Dialect/Vector/Transforms/LoweringPatterns.h"
 #include "mlir/Dialect/Vector/Transforms/VectorRewritePatterns.h"
+#include "mlir/IR/DialectResourceBlobManager.h"
 #include "mlir/Transforms/Passes.h"
 
 using namespace mlir;
@@ -58,15 +61,62 @@ void populateVectorLowerings(RewritePatternSet &patterns) {
   vector::populateVectorToElementsUnrollPatterns(patterns);
 }
 
-/// Float minimum and maximum where LLVM has no instruction for them and would
-/// call libm; conversions of bfloat16 where it would call a support routine that
-/// GCC's library lacks.
-void populateArithLowerings(RewritePatternSet &patterns, rt::TargetAttr target) {
-  arith::populateCeilFloorDivExpandOpsPatterns(patterns);
-  arith::populateExpandBFloat16Patterns(patterns);
-  if (target.getIsa() == "scalar" || target.getIsa() == "mve")
-    arith::populateArithExpandOpsPatterns(patterns);
-}
+/// Constants of a float type that travels as an integer.
+struct ConstantAsInteger : OpConversionPattern<arith::ConstantOp> {
+  ConstantAsInteger(const TypeConverter &converter, MLIRContext *context)
+      : OpConversionPattern(converter, context, /*benefit=*/10) {}
+  LogicalResult
+  matchAndRewrite(arith::ConstantOp op, OpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    if (!isa<FloatType>(getElementTypeOrSelf(op.getType())))
+      return rewriter.notifyMatchFailure(op, "not a float");
+    Type converted = getTypeConverter()->convertType(
+        getElementTypeOrSelf(op.getType()));
+    if (!isa<IntegerType>(converted))
+      return rewriter.notifyMatchFailure(op, "a float of the target");
+    TypedAttr bits;
+    if (auto scalar = dyn_cast<FloatAttr>(op.getValue()))
+      bits = rewriter.getIntegerAttr(converted, scalar.getValue().bitcastToAPInt());
+    else if (auto dense = dyn_cast<DenseElementsAttr>(op.getValue()))
+      bits = dense.bitcast(converted);
+    else
+      return rewriter.notifyMatchFailure(op, "not dense");
+    rewriter.replaceOpWithNewOp<arith::ConstantOp>(op, bits);
+    return success();
+  }
+};
+
+/// The same for weights.
+struct GlobalAsInteger : OpConversionPattern<memref::GlobalOp> {
+  GlobalAsInteger(const TypeConverter &converter, MLIRContext *context)
+      : OpConversionPattern(converter, context, /*benefit=*/10) {}
+  LogicalResult
+  matchAndRewrite(memref::GlobalOp op, OpAdaptor adaptor,
+                  ConversionPatternRewriter &rewriter) const override {
+    MemRefType type = op.getType();
+    Type converted = getTypeConverter()->convertType(type.getElementType());
+    if (!isa<FloatType>(type.getElementType()) || !isa<IntegerType>(converted))
+      return rewriter.notifyMatchFailure(op, "a type of the target");
+    auto bitsType = RankedTensorType::get(type.getShape(), converted);
+    Attribute bits;
+    Attribute value = op.getInitialValueAttr();
+    if (auto dense = dyn_cast_or_null<DenseElementsAttr>(value))
+      bits = dense.bitcast(converted);
+    else if (auto resource = dyn_cast_or_null<DenseResourceElementsAttr>(value)) {
+      AsmResourceBlob *blob = resource.getRawHandle().getBlob();
+      if (!blob)
+        return op.emitError() << "constant has no data";
+      bits = DenseElementsAttr::getFromRawBuffer(bitsType, blob->getData());
+    } else {
+      return op.emitError() << "constant has no dense value";
+    }
+    rewriter.replaceOpWithNewOp<memref::GlobalOp>(
+        op, op.getSymNameAttr(), op.getSymVisibilityAttr(),
+        TypeAttr::get(MemRefType::get(type.getShape(), converted)), bits,
+        op.getConstantAttr(), op.getAlignmentAttr());
+    return success();
+  }
+};
 
 /// Everything that is left, in one conversion with one type converter, so that
 /// `index` has the width of the target everywhere.
@@ -88,7 +138,8 @@ struct ConvertLastIRToLLVM
     {
       RewritePatternSet patterns(context);
       populateVectorLowerings(patterns);
-      populateArithLowerings(patterns, target);
+      codegen::populateExpandFloatsPatterns(patterns, target);
+      arith::populateCeilFloorDivExpandOpsPatterns(patterns);
       if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
         return signalPassFailure();
     }
@@ -98,8 +149,14 @@ struct ConvertLastIRToLLVM
     options.dataLayout = llvm::DataLayout(layout);
     options.overrideIndexBitwidth(target.getIndexBits());
     LLVMTypeConverter converter(context, options);
+    converter.addConversion([=](FloatType type) -> std::optional<Type> {
+      if (!codegen::isStoredAsInteger(type, target))
+        return std::nullopt;
+      return IntegerType::get(type.getContext(), type.getWidth());
+    });
     RewritePatternSet patterns(context);
     SymbolTableCollection symbols;
+    patterns.add<ConstantAsInteger, GlobalAsInteger>(converter, context);
     populateFuncToLLVMConversionPatterns(converter, patterns, &symbols);
     populateFinalizeMemRefToLLVMConversionPatterns(converter, patterns, &symbols);
     cf::populateControlFlowToLLVMConversionPatterns(converter, patterns);
@@ -142,6 +199,15 @@ LogicalResult codegen::lowerToLLVM(ModuleOp module) {
   // Fails when the program has not registered MLIR's debugging options.
   (void)applyPassManagerCLOptions(manager);
   OpPassManager &functions = manager.nest<func::FuncOp>();
+  // Arithmetic on formats that are for storage only happens in f32.
+  arith::ArithEmulateUnsupportedFloatsOptions storage{{"bf16"}, "f32"};
+  math::MathExtendToSupportedTypesOptions supported{{}, "f32"};
+  if (target.getArithF16())
+    supported.extraTypeStrs.push_back("f16");
+  else
+    storage.sourceTypeStrs.push_back("f16");
+  functions.addPass(arith::createArithEmulateUnsupportedFloats(storage));
+  functions.addPass(math::createMathExtendToSupportedTypes(supported));
   // Transfers of several dimensions to loops; the last IR has none of its own,
   // they come from hand-written modules only.
   functions.addPass(createConvertVectorToSCFPass());

@@ -10,57 +10,13 @@ using namespace dlc::legalize;
 /// Above this many elements a splat is filled at run time rather than stored.
 static constexpr int64_t kMaxSplat = 4096;
 
-/// The dense form of a SPARSE_TENSOR attribute {values, indices, dims}.
-static FailureOr<DenseElementsAttr> denseFromSparse(Node &n,
-                                                    DictionaryAttr sparse) {
-  auto values = sparse.getAs<DenseElementsAttr>("values");
-  auto indices = sparse.getAs<DenseIntElementsAttr>("indices");
-  auto dims = sparse.getAs<DenseI64ArrayAttr>("dims");
-  if (!values || !indices || !dims || values.getType().getRank() != 1 ||
-      !values.getElementType().isIntOrFloat())
-    return n.error("sparse_value is malformed");
-  SmallVector<OpFoldResult> sizes;
-  for (int64_t d : dims.asArrayRef())
-    sizes.push_back(n.b.getIndexAttr(d));
-  if (failed(n.checkSizes(sizes)))
-    return failure();
-  auto type = RankedTensorType::get(dims.asArrayRef(), values.getElementType());
-  int64_t count = values.getNumElements(), rank = type.getRank();
-  if (type.getNumElements() > (int64_t(1) << 24))
-    return n.error("sparse_value has more than 2^24 elements");
-  bool linear = indices.getType().getRank() == 1;
-  if (indices.getNumElements() != (linear ? count : count * rank))
-    return n.error("sparse_value has " + Twine(indices.getNumElements()) +
-                   " indices for " + Twine(count) + " values");
-  SmallVector<Attribute> dense(
-      type.getNumElements(), n.b.getZeroAttr(signless(type.getElementType())));
-  if (type.getElementType().isUnsignedInteger())
-    for (Attribute &a : dense)
-      a = IntegerAttr::get(type.getElementType(),
-                           cast<IntegerAttr>(a).getValue());
-  auto at = indices.getValues<APInt>();
-  auto from = values.getValues<Attribute>();
-  for (int64_t i = 0; i < count; ++i) {
-    int64_t position = 0;
-    for (int64_t d = 0; d < (linear ? 1 : rank); ++d) {
-      int64_t x = at[linear ? i : i * rank + d].getSExtValue();
-      int64_t limit = linear ? type.getNumElements() : type.getDimSize(d);
-      if (x < 0 || x >= limit)
-        return n.error("sparse_value has index " + Twine(x) +
-                       ", expected less than " + Twine(limit));
-      position = linear ? x : position * limit + x;
-    }
-    dense[position] = from[i];
-  }
-  return DenseElementsAttr::get(type, dense);
-}
-
 static FailureOr<DenseElementsAttr> constantValue(Node &n) {
   if (n.hasAttr("value"))
     return n.tensorAttr("value");
   if (n.hasAttr("sparse_value")) {
-    if (auto sparse = dyn_cast<DictionaryAttr>(n.attr("sparse_value")))
-      return denseFromSparse(n, sparse);
+    // The importer makes it dense.
+    if (auto dense = dyn_cast<DenseElementsAttr>(n.attr("sparse_value")))
+      return dense;
     return n.error("attribute 'sparse_value' is not a sparse tensor");
   }
   auto typeOf = [&](ArrayRef<int64_t> shape, Type element) {

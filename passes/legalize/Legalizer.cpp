@@ -2,6 +2,7 @@
 #include "passes/legalize/Legalizer.h"
 
 #include "passes/evaluate/Evaluator.h"
+#include "passes/evaluate/Evaluator.h"
 #include "passes/legalize/OpTable.h"
 
 using namespace mlir;
