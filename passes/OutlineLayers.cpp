@@ -124,12 +124,15 @@ struct OutlineLayers : dlc::impl::OutlineLayersBase<OutlineLayers> {
       b.clone(*op, map);
     func::ReturnOp::create(b, loc);
 
+    int64_t macs = 0;
+    layer.walk([&](Operation *op) { macs += dlc::nn::countMacs(op); });
     layer->setAttr(
         dlc::rt::kLayer,
         b.getDictionaryAttr({
             b.getNamedAttr("name", b.getStringAttr(
                                        node.empty() ? name : node)),
             b.getNamedAttr("nodes", b.getStringAttr(dlc::onnx::describeNode(loc))),
+            b.getNamedAttr("macs", b.getI64IntegerAttr(macs)),
         }));
     markDisjoint(layer, arguments.getArrayRef());
 

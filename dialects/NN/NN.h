@@ -20,6 +20,9 @@ namespace dlc::nn {
 /// Gives `op` an epilogue that stores the accumulator unchanged.
 void setIdentityEpilogue(mlir::OpBuilder &b, mlir::Location loc,
                          mlir::Region &region, mlir::Type accumulator);
+/// Multiplications with accumulation that `op` does by itself, without its
+/// regions; 0 for anything but a contraction, and when its shape is not static.
+int64_t countMacs(mlir::Operation *op);
 /// Makes one-shot bufferization understand the dialect.
 void registerBufferizableOpInterfaces(mlir::DialectRegistry &registry);
 } // namespace dlc::nn

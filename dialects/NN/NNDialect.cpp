@@ -32,6 +32,24 @@ void dlc::nn::setIdentityEpilogue(OpBuilder &b, Location loc, Region &region,
   YieldOp::create(b, loc, block->getArguments());
 }
 
+int64_t dlc::nn::countMacs(Operation *op) {
+  ShapedType out;
+  int64_t depth = 0; // products summed for one element of the output
+  if (auto conv = dyn_cast<ConvOp>(op)) {
+    auto filter = cast<ShapedType>(conv.getFilter().getType());
+    out = cast<ShapedType>(conv.getInit().getType());
+    int64_t outputs = out.getDimSize(conv.getChannelDim());
+    if (filter.hasStaticShape() && outputs > 0)
+      depth = filter.getNumElements() / outputs;
+  } else if (auto matmul = dyn_cast<MatmulOp>(op)) {
+    out = cast<ShapedType>(matmul.getInit().getType());
+    depth = cast<ShapedType>(matmul.getA().getType()).getShape().back();
+  }
+  if (!out || !out.hasStaticShape() || depth <= 0)
+    return 0;
+  return out.getNumElements() * depth;
+}
+
 /// Inputs are read, the init is read and written, when they are buffers.
 template <typename Op>
 static void bufferEffects(
