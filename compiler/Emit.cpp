@@ -1,6 +1,7 @@
 // This file writes everything that --emit asks for, all files or none.
 #include "compiler/Emit.h"
 
+#include "codegen/CppEmitter.h"
 #include "codegen/HeaderEmitter.h"
 #include "codegen/ManifestEmitter.h"
 #include "codegen/ObjectEmitter.h"
@@ -140,7 +141,13 @@ int dlc::emitAll(ModuleOp module, const CompileOptions &options) {
       files.push_back({prefix + ".json",
                        codegen::emitManifest(*info, compiled,
                                              sha256OfFile(options.input), compiler)});
-    else {
+    else if (kind == "cpp") {
+      std::string text;
+      llvm::raw_string_ostream stream(text);
+      if (failed(codegen::emitCpp(module, stream)))
+        return kDefect;
+      files.push_back({prefix + ".cpp", std::move(text)});
+    } else {
       llvm::errs() << "dlc-compile: error: --emit=" << kind
                    << " is not available in this build\n";
       return kBadUsage;

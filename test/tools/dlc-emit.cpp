@@ -1,12 +1,14 @@
 // dlc-emit: runs code generation alone, on a hand-written module of the last IR.
 //
 //   dlc-emit FILE.mlir -o PREFIX [--target=T] [--mcpu=C] [--mattr=F]
-//            [--emit=obj,asm,llvm,header,manifest] [-Osize] [--profile]
+//            [--emit=obj,asm,llvm,cpp,header,manifest] [-Osize] [--profile]
+#include "codegen/CppEmitter.h"
 #include "codegen/HeaderEmitter.h"
 #include "codegen/ManifestEmitter.h"
 #include "codegen/ObjectEmitter.h"
 #include "compiler/Registration.h"
 #include "compiler/Target.h"
+#include "mlir/IR/Verifier.h"
 #include "mlir/Parser/Parser.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/raw_ostream.h"
@@ -64,6 +66,16 @@ int main(int argc, char **argv) {
   llvm::StringRef(emit).split(kinds, ',');
   options.assembly = llvm::is_contained(kinds, "asm");
   options.llvm = llvm::is_contained(kinds, "llvm");
+  if (llvm::is_contained(kinds, "cpp")) {
+    std::string text;
+    llvm::raw_string_ostream stream(text);
+    if (failed(mlir::verify(*module)) || failed(codegen::emitCpp(*module, stream)))
+      return 1;
+    if (!writeFile(prefix + ".cpp", text))
+      return 1;
+    if (kinds.size() == 1)
+      return 0;
+  }
   auto info = codegen::collectModelInfo(*module);
   if (failed(info))
     return 1;

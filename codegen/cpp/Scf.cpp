@@ -1,0 +1,310 @@
+// This file prints structured control flow and calls.
+#include "codegen/cpp/Printer.h"
+
+#include "llvm/ADT/StringExtras.h"
+
+using namespace mlir;
+using namespace dlc::cpp;
+
+std::string Printer::loopVariable() {
+  static constexpr llvm::StringLiteral letters = "ijklmnopqrstuvwxyz";
+  for (unsigned depth = loopDepth++;; ++depth) {
+    std::string result = depth < letters.size() ? std::string(1, letters[depth])
+                                                : "i" + std::to_string(depth);
+    if (!names.contains(result) && !localNames.contains(result))
+      return result;
+    loopDepth = depth + 2;
+  }
+}
+
+LogicalResult Printer::printBody(Block &block) {
+  ++indent;
+  LogicalResult result = printBlock(block);
+  --indent;
+  return result;
+}
+
+/// Makes the variable of a value that changes from iteration to iteration.
+LogicalResult Printer::declareCarried(Operation &op, Value init,
+                                      llvm::ArrayRef<Value> aliases, std::string &name) {
+  // The variable that holds the initial value serves on when nobody else reads it.
+  auto it = variables.find(init);
+  if (it != variables.end() && init.hasOneUse() && init.getParentBlock() == op.getBlock()) {
+    name = it->second;
+  } else if (auto memref = dyn_cast<MemRefType>(init.getType())) {
+    name = numbered("p");
+    line() << pointerName(memref.getElementType(), false) << name << " = "
+           << at(buffer(init), true).text << ";\n";
+  } else {
+    name = numbered(isa<FloatType, VectorType>(init.getType()) ? "acc" : prefixFor(init.getType()));
+    auto type = dyn_cast<VectorType>(init.getType());
+    bool isMask = type && type.getElementType().isInteger(1) && !type.isScalable();
+    std::string source = isMask ? mask(init, 8).text : value(init).text;
+    line() << declaredType(aliases.front()) << " " << name << " = " << source << ";\n";
+  }
+  for (Value alias : aliases)
+    if (failed(bindVariable(op, alias, name)))
+      return failure();
+  return success();
+}
+
+LogicalResult Printer::bindVariable(Operation &op, Value v, const std::string &name) {
+  variables[v] = name;
+  auto type = dyn_cast<MemRefType>(v.getType());
+  if (!type) {
+    exprs[v] = {name, Prec::Primary, v.getType().isInteger(1) ? 1 : width(v.getType())};
+    return success();
+  }
+  llvm::SmallVector<std::string> more;
+  if (failed(declareParameter(v, name, more)) || !more.empty())
+    return unsupported(op, "a buffer of dynamic shape is carried through it");
+  return success();
+}
+
+/// Declares a variable for each result that is used, without a value yet.
+LogicalResult Printer::declareResults(Operation &op, llvm::SmallVectorImpl<std::string> &targets) {
+  for (Value result : op.getResults()) {
+    targets.emplace_back();
+    if (!isLive(result))
+      continue;
+    targets.back() = numbered(prefixFor(result.getType()));
+    auto memref = dyn_cast<MemRefType>(result.getType());
+    line() << (memref ? pointerName(memref.getElementType(), false)
+                      : declaredType(result) + " ")
+           << targets.back() << ";\n";
+    if (failed(bindVariable(op, result, targets.back())))
+      return failure();
+  }
+  return success();
+}
+
+LogicalResult Printer::printFor(scf::ForOp op) {
+  bool isUnsigned = op.getUnsignedCmp();
+  Type type = op.getInductionVar().getType();
+  unsigned bits = width(type);
+  auto bound = [&](Value v) {
+    Expr e = value(v);
+    if (e.readsMemory) { // evaluated once, not in every iteration
+      declare(v, e);
+      e = exprs[v];
+    }
+    return e;
+  };
+  Expr lower = bound(op.getLowerBound()), upper = bound(op.getUpperBound());
+  Expr step = bound(op.getStep());
+  llvm::SmallVector<std::string> targets;
+  for (auto [init, arg, result] :
+       llvm::zip_equal(op.getInitArgs(), op.getRegionIterArgs(), op.getResults())) {
+    targets.emplace_back();
+    if (!isLive(arg) && !isLive(result))
+      continue;
+    if (failed(declareCarried(*op, init, {arg, result}, targets.back())))
+      return failure();
+  }
+  flushReads();
+  unsigned depth = loopDepth;
+  std::string i = loopVariable();
+  Expr variable{i, Prec::Primary, bits};
+  exprs[op.getInductionVar()] = variable;
+  Expr test = isUnsigned ? binary("<", Prec::Relational, toUnsigned(variable, bits),
+                                  toUnsigned(upper, bits))
+                         : binary("<", Prec::Relational, variable, upper);
+  line() << "for (" << typeName(type) << " " << i << " = " << lower.text << "; " << test.text
+         << "; ";
+  if (step.text == "1")
+    os << "++" << i;
+  else
+    os << i << " += " << step.text;
+  os << ") {\n";
+  if (failed(printBody(*op.getBody())))
+    return failure();
+  ++indent;
+  assignAll(targets, llvm::to_vector(op.getYieldedValues()));
+  --indent;
+  waiting.clear(); // loads that nobody used
+  line() << "}\n";
+  loopDepth = depth;
+  return success();
+}
+
+LogicalResult Printer::printIf(scf::IfOp op) {
+  std::string condition = expr(op.getCondition()).text;
+  flushReads();
+  llvm::SmallVector<std::string> targets;
+  if (failed(declareResults(*op, targets)))
+    return failure();
+  auto branch = [&](Region &region) {
+    if (failed(printBody(region.front())))
+      return failure();
+    ++indent;
+    assignAll(targets, llvm::to_vector(region.front().getTerminator()->getOperands()));
+    --indent;
+    waiting.clear();
+    return success();
+  };
+  line() << "if (" << condition << ") {\n";
+  if (failed(branch(op.getThenRegion())))
+    return failure();
+  if (!op.getElseRegion().empty()) {
+    size_t start = body.size();
+    line() << "} else {\n";
+    size_t inside = body.size();
+    if (failed(branch(op.getElseRegion())))
+      return failure();
+    if (body.size() == inside)
+      body.resize(start);
+  }
+  line() << "}\n";
+  return success();
+}
+
+LogicalResult Printer::printWhile(scf::WhileOp op) {
+  llvm::SmallVector<std::string> targets;
+  for (auto [init, arg] : llvm::zip_equal(op.getInits(), op.getBeforeArguments())) {
+    targets.emplace_back();
+    if (!isLive(arg))
+      continue;
+    if (failed(declareCarried(*op, init, {arg}, targets.back())))
+      return failure();
+  }
+  flushReads();
+  // What the condition forwards is what the body sees and what is left at the
+  // end: the carried variable itself, or one of its own.
+  scf::ConditionOp condition = op.getConditionOp();
+  llvm::SmallVector<std::string> forwarded;
+  llvm::SmallVector<Value> sources;
+  for (auto [v, arg, result] :
+       llvm::zip_equal(condition.getArgs(), op.getAfterArguments(), op.getResults())) {
+    auto own = dyn_cast<BlockArgument>(v);
+    bool plain = own && own.getOwner() == op.getBeforeBody();
+    if (!isLive(arg) && !isLive(result))
+      continue;
+    std::string name;
+    if (plain) {
+      name = targets[own.getArgNumber()];
+    } else {
+      name = numbered(prefixFor(v.getType()));
+      auto memref = dyn_cast<MemRefType>(v.getType());
+      line() << (memref ? pointerName(memref.getElementType(), false)
+                        : declaredType(result) + " ")
+             << name << ";\n";
+      forwarded.push_back(name);
+      sources.push_back(v);
+    }
+    if (failed(bindVariable(*op, arg, name)) || failed(bindVariable(*op, result, name)))
+      return failure();
+    // Forwarded twice: nobody may take the variable over.
+    if (llvm::count(condition.getArgs(), v) > 1) {
+      variables.erase(arg);
+      variables.erase(result);
+    }
+  }
+  size_t start = body.size();
+  line() << "for (;;) {\n";
+  size_t inside = body.size();
+  if (failed(printBody(*op.getBeforeBody())))
+    return failure();
+  ++indent;
+  Expr test = expr(condition.getCondition());
+  // The test may need a value that the assignments below change.
+  assignAll(forwarded, sources);
+  --indent;
+  waiting.clear();
+  if (body.size() == inside) {
+    body.resize(start);
+    line() << "while (" << test.text << ") {\n";
+  } else {
+    ++indent;
+    line() << "if (!" << paren(test, Prec::Unary) << ")\n";
+    ++indent;
+    line() << "break;\n";
+    indent -= 2;
+  }
+  if (failed(printBody(*op.getAfterBody())))
+    return failure();
+  ++indent;
+  assignAll(targets, llvm::to_vector(op.getYieldOp().getOperands()));
+  --indent;
+  waiting.clear();
+  line() << "}\n";
+  return success();
+}
+
+LogicalResult Printer::printSwitch(scf::IndexSwitchOp op) {
+  std::string selector = value(op.getArg()).text;
+  flushReads();
+  llvm::SmallVector<std::string> targets;
+  if (failed(declareResults(*op, targets)))
+    return failure();
+  line() << "switch (" << selector << ") {\n";
+  auto branch = [&](Region &region) {
+    if (failed(printBody(region.front())))
+      return failure();
+    ++indent;
+    assignAll(targets, llvm::to_vector(region.front().getTerminator()->getOperands()));
+    line() << "break;\n";
+    --indent;
+    waiting.clear();
+    line() << "}\n";
+    return success();
+  };
+  for (auto [label, region] : llvm::zip_equal(op.getCases(), op.getCaseRegions())) {
+    line() << "case " << label << ": {\n";
+    if (failed(branch(region)))
+      return failure();
+  }
+  line() << "default: {\n";
+  if (failed(branch(op.getDefaultRegion())))
+    return failure();
+  line() << "}\n";
+  return success();
+}
+
+LogicalResult Printer::printCall(func::CallOp op) {
+  llvm::SmallVector<std::string> args;
+  for (Value operand : op.getOperands()) {
+    auto type = dyn_cast<MemRefType>(operand.getType());
+    if (!type) {
+      if (isa<VectorType>(operand.getType()))
+        return unsupported(*op, "vectors are not passed to functions");
+      args.push_back(value(operand).text);
+      continue;
+    }
+    Buffer &b = buffer(operand);
+    args.push_back(at(b, true).text);
+    // What the type leaves open follows the pointer, as declareParameter says.
+    llvm::SmallVector<int64_t> strides;
+    int64_t offset;
+    if (failed(type.getStridesAndOffset(strides, offset)))
+      return unsupported(*op, "the layout of a buffer has no strides");
+    auto pass = [&](llvm::ArrayRef<int64_t> known, llvm::ArrayRef<Dim> dims) {
+      for (auto [k, d] : llvm::zip_equal(known, dims))
+        if (ShapedType::isDynamic(k))
+          args.push_back(d.isConstant() ? std::to_string(d.value) : d.text);
+    };
+    pass(type.getShape(), b.sizes);
+    pass(strides, b.strides);
+  }
+  flushReads();
+  if (op.getNumResults() > 1)
+    return unsupported(*op, "more than one result");
+  std::string text = symbols.lookup(op.getCallee()) + "(" + llvm::join(args, ", ") + ")";
+  if (op.getNumResults() == 0 || !isLive(op.getResult(0))) {
+    line() << text << ";\n";
+    return success();
+  }
+  declare(op.getResult(0), {text, Prec::Postfix, width(op.getResult(0).getType())});
+  return success();
+}
+
+LogicalResult Printer::printScf(Operation &op) {
+  if (auto loop = dyn_cast<scf::ForOp>(op))
+    return printFor(loop);
+  if (auto branch = dyn_cast<scf::IfOp>(op))
+    return printIf(branch);
+  if (auto loop = dyn_cast<scf::WhileOp>(op))
+    return printWhile(loop);
+  if (auto select = dyn_cast<scf::IndexSwitchOp>(op))
+    return printSwitch(select);
+  return unsupported(op);
+}
