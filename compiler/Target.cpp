@@ -128,6 +128,7 @@ struct Facts {
   bool fpuF32 = false, fpuF64 = false;
   bool arithF16 = false, convertF16 = false, bf16 = false;
   bool dotprod = false, i8mm = false, sve2 = false;
+  bool roundF32 = false, roundF64 = false;
   void vector(StringRef name, unsigned bits, unsigned registers) {
     isa = name, vectorBits = bits, vectorRegisters = registers;
   }
@@ -141,6 +142,7 @@ Facts factsOf(const MCSubtargetInfo &info, const Triple &triple) {
   if (triple.isAArch64()) {
     facts.fpuF32 = facts.fpuF64 = facts.convertF16 = has("fp-armv8");
     facts.fmaF32 = facts.fmaF64 = has("fp-armv8");
+    facts.roundF32 = facts.roundF64 = has("fp-armv8");
     facts.arithF16 = has("fullfp16");
     facts.bf16 = has("bf16");
     facts.dotprod = has("dotprod");
@@ -154,6 +156,8 @@ Facts factsOf(const MCSubtargetInfo &info, const Triple &triple) {
     bool soft = has("soft-float");
     facts.fpuF32 = has("vfp2sp") && !soft;
     facts.fpuF64 = has("vfp2") && !soft;
+    facts.roundF32 = has("fp-armv8d16sp") && !soft;
+    facts.roundF64 = has("fp-armv8d16") && !soft;
     facts.fmaF32 = has("vfp4sp") || has("vfp4d16sp");
     facts.fmaF64 = has("vfp4") || has("vfp4d16");
     facts.fmaF32 = facts.fmaF32 && !soft;
@@ -171,6 +175,7 @@ Facts factsOf(const MCSubtargetInfo &info, const Triple &triple) {
   } else if (triple.isX86()) {
     facts.fpuF32 = facts.fpuF64 = true;
     facts.fmaF32 = facts.fmaF64 = has("fma");
+    facts.roundF32 = facts.roundF64 = has("sse4.1");
     facts.convertF16 = has("f16c");
     facts.arithF16 = has("avx512fp16");
     facts.bf16 = has("avx512bf16");
@@ -304,7 +309,8 @@ Expected<rt::TargetAttr> dlc::resolveTarget(mlir::MLIRContext *context,
       floatAbi(triple, facts), facts.isa, facts.vectorBits,
       facts.vectorRegisters, indexBits, hosted, facts.fmaF32, facts.fmaF64,
       facts.dsp, facts.fpuF32, facts.fpuF64, facts.arithF16, facts.convertF16,
-      facts.bf16, facts.dotprod, facts.i8mm, facts.sve2);
+      facts.bf16, facts.dotprod, facts.i8mm, facts.sve2,
+      facts.roundF32, facts.roundF64);
 }
 
 std::string dlc::listTargets() {

@@ -3,6 +3,7 @@
 #define DLC_PASSES
 
 include "mlir/Pass/PassBase.td"
+include "passes/math/MathPasses.td"
 
 def LegalizeOnnx : Pass<"dlc-legalize-onnx", "::mlir::ModuleOp"> {
   let summary = "lower onnx.graph to nn, linalg, tensor and scf";

@@ -43,6 +43,7 @@ programs = {
     "dlc-compile": "dlc-compile",
     "dlc-run": "dlc-run",
     "qemu-aarch64": "qemu-aarch64",
+    "qemu-arm": "qemu-arm",
     "qemu-system-arm": "qemu-system-arm",
     "aarch64-gcc": "aarch64-linux-gnu-g++",
     "arm-none-eabi-gcc": "arm-none-eabi-g++",

@@ -43,6 +43,8 @@ def RT_TargetAttr : AttrDef<RT_Dialect, "Target"> {
     - `fma_f32`, `fma_f64`: `math.fma` and `vector.fma` are one instruction
     - `dsp`: SMLAD, SXTB16 and their like (Cortex-M4, M7, M33, M55, M85)
     - `fpu_f32`, `fpu_f64`: arithmetic and `math.sqrt` are instructions
+    - `round_f32`, `round_f64`: floor, ceil, trunc, round and roundeven are
+      instructions (AArch64, SSE4.1, FPv5)
     - `arith_f16`: arithmetic on f16; `convert_f16`: f16 <-> f32 conversions are
       instructions; `bf16`: BFDOT/BFMMLA (Arm) or AVX512-BF16
     - `dotprod`: SDOT/UDOT (Arm) or AVX512-VNNI/AVX-VNNI; `i8mm`: SMMLA, USDOT
@@ -68,7 +70,9 @@ def RT_TargetAttr : AttrDef<RT_Dialect, "Target"> {
     DefaultValuedParameter<"bool", "false">:$bf16,
     DefaultValuedParameter<"bool", "false">:$dotprod,
     DefaultValuedParameter<"bool", "false">:$i8mm,
-    DefaultValuedParameter<"bool", "false">:$sve2
+    DefaultValuedParameter<"bool", "false">:$sve2,
+    DefaultValuedParameter<"bool", "false">:$round_f32,
+    DefaultValuedParameter<"bool", "false">:$round_f64
   );
   let assemblyFormat = "`<` struct(params) `>`";
 }
