@@ -220,4 +220,48 @@ def LowerKernels : Pass<"dlc-lower-kernels", "::mlir::ModuleOp"> {
                            "::mlir::memref::MemRefDialect", "::mlir::math::MathDialect",
                            "::mlir::vector::VectorDialect"];
 }
+
+def FuseElementwise : Pass<"dlc-fuse-elementwise", "::mlir::ModuleOp"> {
+  let summary = "fuse elementwise operations where nothing is computed twice";
+  let description = [{
+    The upstream patterns of linalg, for producers with one use whose consumer
+    reads every element once: an activation never ends up inside a window.
+  }];
+}
+
+def ChannelsLast : Pass<"dlc-channels-last", "::mlir::ModuleOp"> {
+  let summary = "convolutions in channels-last layout, between transposes";
+  let description = [{
+    `nn.conv` on [N, C, spatial...] becomes transposes around one with
+    `channels_last`; dlc-propagate-transposes removes most of them.
+  }];
+  let dependentDialects = ["::mlir::linalg::LinalgDialect", "::mlir::tensor::TensorDialect"];
+}
+
+def PropagateTransposes : Pass<"dlc-propagate-transposes", "::mlir::ModuleOp"> {
+  let summary = "move transposes down until they cancel";
+  let description = [{
+    Through elementwise operations, pools, reductions, pads, slices and
+    concatenations. Transposes that only move dimensions of size 1 become
+    reshapes; others are folded into the indexing maps of what reads them.
+  }];
+  let dependentDialects = ["::mlir::linalg::LinalgDialect", "::mlir::tensor::TensorDialect"];
+}
+
+def ConvToMatmul : Pass<"dlc-conv-to-matmul", "::mlir::ModuleOp"> {
+  let summary = "pointwise convolutions become matrix products";
+  let description = [{
+    `nn.conv` with `channels_last`, one group, a kernel of size 1 and stride 1 is
+    `nn.matmul` of [N * spatial, C] and [C, O].
+  }];
+  let dependentDialects = ["::mlir::tensor::TensorDialect"];
+}
+
+def OrderLoops : Pass<"dlc-order-loops", "::mlir::ModuleOp"> {
+  let summary = "order the loops of linalg.generic along memory";
+  let description = [{
+    The loop along which most operands have neighbouring elements becomes the
+    innermost one, so that it can be vectorized.
+  }];
+}
 #endif
