@@ -30,13 +30,28 @@ static void buildLegalize(OpPassManager &pm) {
 static void buildQuantize(OpPassManager &pm) { cleanUp(pm); }
 
 static void buildSimplify(OpPassManager &pm) {
-  // Elementwise chains become one loop before anything looks at loops.
-  pm.addPass(createLinalgElementwiseOpFusionPass());
+  // Epilogues first: an activation belongs to the convolution before it, not to
+  // the pool after it. Then chains of elementwise operations, and what became
+  // an epilogue by that.
+  pm.addPass(dlc::createFuseEpilogues());
+  pm.addPass(dlc::createFuseElementwise());
   pm.addPass(dlc::createFuseEpilogues());
   cleanUp(pm);
 }
 
-static void buildLayout(OpPassManager &pm) { cleanUp(pm); }
+static void buildLayout(OpPassManager &pm) {
+  pm.addPass(dlc::createChannelsLast());
+  pm.addPass(dlc::createPropagateTransposes());
+  pm.addPass(dlc::createFoldConstants()); // transposed weights
+  cleanUp(pm);
+  // Transposes between them are gone: once more.
+  pm.addPass(dlc::createFuseElementwise());
+  pm.addPass(dlc::createFuseEpilogues());
+  pm.addPass(dlc::createConvToMatmul());
+  pm.addPass(dlc::createFoldConstants()); // flattened weights
+  pm.addPass(dlc::createOrderLoops());
+  cleanUp(pm);
+}
 
 static void buildSchedule(OpPassManager &pm) { cleanUp(pm); }
 

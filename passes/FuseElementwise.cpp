@@ -28,7 +28,6 @@ struct FuseElementwise : dlc::impl::FuseElementwiseBase<FuseElementwise> {
     // Splat and scalar constants become scalars of the body.
     linalg::populateEraseUnusedOperandsAndResultsPatterns(patterns);
     linalg::GenericOp::getCanonicalizationPatterns(patterns, context);
-    tensor::populateFoldTensorEmptyPatterns(patterns);
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
       return signalPassFailure();
   }
