@@ -19,7 +19,10 @@ struct FoldConstants : dlc::impl::FoldConstantsBase<FoldConstants> {
     options.extraBytes = extraBytes;
     options.limits.maxOps = 100'000;
     options.limits.maxSteps = maxSteps;
-    int64_t pool = maxSteps;
+    // One that does not end must not keep the others from being evaluated.
+    int64_t pool;
+    if (__builtin_mul_overflow(4, maxSteps.getValue(), &pool))
+      pool = maxSteps;
     options.limits.pool = &pool;
 
     // What depends on run-time values is remembered, so that every operation

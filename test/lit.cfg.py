@@ -30,6 +30,7 @@ config.substitutions += [
     ("%host_cxx", config.host_cxx),
     ("%source", config.dlc_source_dir),
     ("%build", config.dlc_build_dir),
+    ("%llvm_libs", os.path.join(os.path.dirname(config.llvm_tools_dir), "lib")),
     ("%tools", config.dlc_tools_dir),
     ("%llvm_tools", config.llvm_tools_dir),
 ]
@@ -48,6 +49,7 @@ programs = {
     "aarch64-gcc": "aarch64-linux-gnu-g++",
     "arm-none-eabi-gcc": "arm-none-eabi-g++",
     "gcc": "g++",
+    "mlir-runner": "mlir-runner",
     "protoc": "protoc",
 }
 known_features = {"onnx-testdata", "models", "sanitize", *programs}
