@@ -224,13 +224,11 @@ Region *Node::graph(StringRef name) {
 }
 
 FailureOr<int64_t> Node::axis(int64_t value, int64_t rank, bool end) {
-  int64_t limit = rank + (end ? 1 : 0);
-  if (value < -limit || value >= limit) {
-    (void)error("axis " + Twine(value) + " is out of range for rank " +
-                Twine(rank));
+  if (value < -rank || value >= rank + (end ? 1 : 0)) {
+    (void)error("axis " + Twine(value) + " is out of range for rank " + Twine(rank));
     return failure();
   }
-  return value < 0 ? value + limit : value;
+  return value < 0 ? value + rank : value;
 }
 
 FailureOr<std::optional<SmallVector<int64_t>>>

@@ -88,7 +88,8 @@ public:
   FailureOr<DenseElementsAttr> tensorAttr(llvm::StringRef name);
   /// The subgraph of a GRAPH attribute; null when absent.
   mlir::Region *graph(llvm::StringRef name);
-  /// An axis in [-rank, rank) (or [-rank, rank] with `end`), made non-negative.
+  /// An axis in [-rank, rank) (or [-rank, rank] with `end`), made non-negative:
+  /// negative ones count from `rank`.
   FailureOr<int64_t> axis(int64_t value, int64_t rank, bool end = false);
   /// Axes from an attribute (`attrName`, old opsets) or from the constant input
   /// `inputIndex`, normalized against `rank`, unsorted, duplicates refused.

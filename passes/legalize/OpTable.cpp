@@ -20,6 +20,9 @@ static std::vector<OpEntry> buildTable() {
   addPool(table);
   addReshape(table);
   addSlices(table);
+  addResize(table);
+  addScatter(table);
+  addMatrix(table);
   addElementwise(table);
   std::sort(table.begin(), table.end(), [](const OpEntry &x, const OpEntry &y) {
     return std::tie(x.domain, x.name, x.sinceVersion) <

@@ -39,6 +39,9 @@ void addPad(std::vector<OpEntry> &table);
 void addPool(std::vector<OpEntry> &table);
 void addReshape(std::vector<OpEntry> &table);
 void addSlices(std::vector<OpEntry> &table);
+void addResize(std::vector<OpEntry> &table);
+void addScatter(std::vector<OpEntry> &table);
+void addMatrix(std::vector<OpEntry> &table);
 void addElementwise(std::vector<OpEntry> &table);
 
 } // namespace dlc::legalize

@@ -154,14 +154,12 @@ static LogicalResult lowerFlatten(Node &n) {
     return failure();
   if (*value < 0 && n.opset() < 11)
     return n.error("axis " + Twine(*value) + " is negative");
-  // In [-rank, rank]: negative ones count from the rank, and rank is allowed.
-  int64_t rank = n.rank(0), axis = *value < 0 ? *value + rank : *value;
-  if (axis < 0 || axis > rank)
-    return n.error("axis " + Twine(*value) + " is out of range for rank " +
-                   Twine(rank));
+  auto axis = n.axis(*value, n.rank(0), /*end=*/true);
+  if (failed(axis))
+    return failure();
   SmallVector<OpFoldResult> sizes = n.sizes(n.in(0));
-  OpFoldResult rows = n.product(ArrayRef(sizes).take_front(axis));
-  OpFoldResult columns = n.product(ArrayRef(sizes).drop_front(axis));
+  OpFoldResult rows = n.product(ArrayRef(sizes).take_front(*axis));
+  OpFoldResult columns = n.product(ArrayRef(sizes).drop_front(*axis));
   n.set(0, n.reshape(n.in(0), {rows, columns}));
   return success();
 }
