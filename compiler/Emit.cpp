@@ -3,6 +3,7 @@
 
 #include "codegen/CppEmitter.h"
 #include "codegen/HeaderEmitter.h"
+#include "codegen/Linker.h"
 #include "codegen/ManifestEmitter.h"
 #include "codegen/ObjectEmitter.h"
 #include "compiler/Driver.h"
@@ -147,6 +148,15 @@ int dlc::emitAll(ModuleOp module, const CompileOptions &options) {
       if (failed(codegen::emitCpp(module, stream)))
         return kDefect;
       files.push_back({prefix + ".cpp", std::move(text)});
+    } else if (kind == "lib" || kind == "shared") {
+      auto link = kind == "lib" ? codegen::makeArchive : codegen::makeSharedLibrary;
+      auto library = link(*info, compiled, rt::targetOf(module));
+      if (!library) {
+        llvm::errs() << "dlc-compile: error: "
+                     << llvm::toString(library.takeError()) << "\n";
+        return kBadUsage;
+      }
+      files.push_back({prefix + (kind == "lib" ? ".a" : ".so"), std::move(*library)});
     } else {
       llvm::errs() << "dlc-compile: error: --emit=" << kind
                    << " is not available in this build\n";

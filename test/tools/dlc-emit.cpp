@@ -1,9 +1,10 @@
 // dlc-emit: runs code generation alone, on a hand-written module of the last IR.
 //
 //   dlc-emit FILE.mlir -o PREFIX [--target=T] [--mcpu=C] [--mattr=F]
-//            [--emit=obj,asm,llvm,cpp,header,manifest] [-Osize] [--profile]
+//            [--emit=obj,asm,llvm,cpp,header,manifest,lib,shared] [-Osize] [--profile]
 #include "codegen/CppEmitter.h"
 #include "codegen/HeaderEmitter.h"
+#include "codegen/Linker.h"
 #include "codegen/ManifestEmitter.h"
 #include "codegen/ObjectEmitter.h"
 #include "compiler/Registration.h"
@@ -90,7 +91,16 @@ int main(int argc, char **argv) {
       ok &= writeFile(prefix + ".s", compiled->assembly);
     else if (kind == "llvm")
       ok &= writeFile(prefix + ".ll", compiled->llvm);
-    else if (kind == "header")
+    else if (kind == "lib" || kind == "shared") {
+      auto link = kind == "lib" ? codegen::makeArchive : codegen::makeSharedLibrary;
+      auto library = link(*info, *compiled, rt::targetOf(*module));
+      if (!library) {
+        llvm::errs() << "dlc-emit: error: " << llvm::toString(library.takeError())
+                     << "\n";
+        return 2;
+      }
+      ok &= writeFile(prefix + (kind == "lib" ? ".a" : ".so"), *library);
+    } else if (kind == "header")
       ok &= writeFile(prefix + ".h", codegen::emitHeader(*info, "dlc-emit"));
     else if (kind == "manifest")
       ok &= writeFile(prefix + ".json",
