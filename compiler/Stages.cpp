@@ -90,6 +90,8 @@ static void buildKernels(OpPassManager &pm) {
   pm.addPass(memref::createFoldMemRefAliasOpsPass());
   pm.addPass(createLoopInvariantCodeMotionPass());
   pm.addPass(createLowerAffinePass());
+  // Last: what is left of the math dialect is an instruction of the target.
+  pm.addPass(dlc::createExpandMath());
   cleanUp(pm);
 }
 
