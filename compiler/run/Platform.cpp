@@ -31,11 +31,11 @@ template <typename... Args> static Error fail(const char *format, Args &&...args
   return createStringError(formatv(format, std::forward<Args>(args)...).str());
 }
 
-/// The harness objects lie in ../lib/harness, as seen from this program.
+/// The harness objects lie in ../lib/dlc/harness, as seen from this program.
 static std::string harnessFolder() {
   std::string self = sys::fs::getMainExecutable(nullptr, nullptr);
   SmallString<256> path(sys::path::parent_path(sys::path::parent_path(self)));
-  sys::path::append(path, "lib", "harness");
+  sys::path::append(path, "lib", "dlc", "harness");
   return path.str().str();
 }
 

@@ -271,8 +271,10 @@ RunResult Program::runOnHost(const std::string &object, ArrayRef<Tensor> inputs,
   return conclude(outcome, seconds);
 }
 
-RunResult Program::runInQemu(const std::string &elf, unsigned runs, unsigned warmup, unsigned seconds) {
-  std::vector<std::string> command, arguments = {std::to_string(runs), "result.bin", std::to_string(warmup)};
+RunResult Program::runInQemu(const std::string &elf, unsigned runs, unsigned warmup, unsigned threads,
+                             unsigned seconds) {
+  std::vector<std::string> command, arguments = {std::to_string(runs), "result.bin", std::to_string(warmup),
+                                                 std::to_string(threads)};
   if (platform.kind == Platform::Kind::Firmware) {
     std::string semihosting = "enable=on,target=native,arg=" + sys::path::filename(elf).str();
     for (const std::string &argument : arguments)
@@ -299,5 +301,5 @@ RunResult Program::run(const std::string &object, ArrayRef<Tensor> inputs, unsig
     result.error = "linking failed: " + toString(std::move(error));
     return result;
   }
-  return runInQemu("program.elf", runs, warmup, seconds);
+  return runInQemu("program.elf", runs, warmup, threads, seconds);
 }

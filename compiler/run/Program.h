@@ -65,7 +65,7 @@ public:
 private:
   RunResult runOnHost(const std::string &object, llvm::ArrayRef<Tensor> inputs, unsigned runs, unsigned warmup,
                       unsigned threads, unsigned seconds);
-  RunResult runInQemu(const std::string &elf, unsigned runs, unsigned warmup, unsigned seconds);
+  RunResult runInQemu(const std::string &elf, unsigned runs, unsigned warmup, unsigned threads, unsigned seconds);
   /// Judges how a child ended and reads the result file.
   RunResult conclude(const Outcome &outcome, unsigned seconds);
 

@@ -12,7 +12,6 @@
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/JSON.h"
-#include <cmath>
 
 using namespace llvm;
 using mlir::DialectRegistry;
@@ -50,38 +49,55 @@ static std::vector<std::string> layerNames(StringRef manifest) {
   return names;
 }
 
+static std::string millis(uint64_t ns) {
+  std::string digits = std::to_string(ns % 1000000);
+  return std::to_string(ns / 1000000) + "." + std::string(6 - digits.size(), '0') + digits;
+}
+
 /// The one JSON object of --bench. Under QEMU's -icount instructions are exact
 /// and the clock runs at 64 ns an instruction: those are not a processor's times.
-static void printBench(const RunResult &result, const RunOptions &options, StringRef manifest) {
+static void printBench(const RunResult &result, const RunOptions &options, bool emulated, StringRef manifest) {
   std::vector<uint64_t> sorted = result.clocks;
   llvm::sort(sorted);
   size_t n = sorted.size();
-  // Three digits behind the nanosecond are noise.
-  auto ms = [&](double clock) { return std::round(clock * (result.instructions ? 64 : 1)) / 1e6; };
   uint64_t median = n % 2 ? sorted[n / 2] : (sorted[n / 2 - 1] + sorted[n / 2]) / 2;
-  json::Object object{{"model", symbolName(options.compile)},
-                      {"target", options.compile.target},
-                      {"runs", static_cast<int64_t>(n)},
-                      {"median_ms", ms(median)},
-                      {"min_ms", ms(sorted.front())},
-                      {"p90_ms", ms(sorted[(n * 9 + 9) / 10 - 1])},
-                      {"clock", result.instructions ? "64 ns an instruction (QEMU)" : "wall"}};
-  if (result.instructions)
-    object["instructions"] = static_cast<int64_t>(median);
-  if (result.stackBytes)
-    object["stack_bytes"] = result.stackBytes;
-  if (options.compile.profile) {
+  json::OStream out(outs());
+  // Down to the nanosecond, without the digits of binary fractions.
+  auto ms = [&](StringRef key, uint64_t clock) {
+    uint64_t ns = clock * (result.instructions ? 64 : 1);
+    out.attributeBegin(key);
+    out.rawValue(millis(ns));
+    out.attributeEnd();
+  };
+  out.object([&] {
+    out.attribute("model", symbolName(options.compile));
+    out.attribute("target", options.compile.target);
+    out.attribute("runs", static_cast<int64_t>(n));
+    ms("median_ms", median);
+    ms("min_ms", sorted.front());
+    ms("p90_ms", sorted[(n * 9 + 9) / 10 - 1]);
+    out.attribute("clock", result.instructions ? "QEMU, 64 ns an instruction"
+                           : emulated          ? "QEMU, wall clock"
+                                               : "wall clock");
+    if (result.instructions)
+      out.attribute("instructions", static_cast<int64_t>(median));
+    if (result.stackBytes)
+      out.attribute("stack_bytes", result.stackBytes);
+    if (!options.compile.profile)
+      return;
     std::vector<std::string> names = layerNames(manifest);
-    json::Array layers;
-    for (size_t i = 0; i < result.layers.size(); i++)
-      layers.push_back(json::Object{{"name", i < names.size() ? names[i] : std::to_string(i)},
-                                    {result.instructions ? "instructions" : "ms",
-                                     result.instructions
-                                         ? json::Value(static_cast<int64_t>(result.layers[i] / n))
-                                         : json::Value(ms(static_cast<double>(result.layers[i]) / n))}});
-    object["layers"] = std::move(layers);
-  }
-  outs() << json::Value(std::move(object)) << "\n";
+    out.attributeArray("layers", [&] {
+      for (size_t i = 0; i < result.layers.size(); i++)
+        out.object([&] {
+          out.attribute("name", i < names.size() ? names[i] : std::to_string(i));
+          if (result.instructions)
+            out.attribute("instructions", static_cast<int64_t>(result.layers[i] / n));
+          else
+            ms("ms", result.layers[i] / n);
+        });
+    });
+  });
+  outs() << "\n";
 }
 
 /// The table of --profile: what each layer took in one inference.
@@ -160,7 +176,7 @@ int dlc::run::runModel(const RunOptions &options) {
   if (int code = compareAll(result, *expected, options))
     return code;
   if (options.bench) {
-    printBench(result, options, model.manifest());
+    printBench(result, options, platform->kind != Platform::Kind::Host, model.manifest());
   } else {
     if (options.outputDir.empty() && options.expects.empty())
       for (const Tensor &output : result.outputs)

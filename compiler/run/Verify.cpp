@@ -86,7 +86,7 @@ static int conclude(StringRef verdict, const Twine &why = "") {
   return 0;
 }
 
-static int runTest(const RunOptions &options, const std::string &folder) {
+static int runTest(const RunOptions &options, const std::string &folder, const std::string &scratch) {
   auto step = [](StringRef text) {
     outs() << "\n=> STEP " << text << "\n";
     outs().flush();
@@ -105,8 +105,7 @@ static int runTest(const RunOptions &options, const std::string &folder) {
   Expected<Signature> signature = readSignature(options.compile.input);
   if (!signature)
     return conclude("FAIL", toString(signature.takeError()));
-  ScratchFolder scratch;
-  Model model(options, *target, *platform, *signature, scratch.path());
+  Model model(options, *target, *platform, *signature, scratch);
   int sets = 0;
   for (const std::string &entry : entriesOf(folder)) {
     if (!StringRef(entry).starts_with("test_data_set_"))
@@ -146,10 +145,10 @@ static int runTest(const RunOptions &options, const std::string &folder) {
 //===-- All tests -----------------------------------------------------------===//
 
 namespace {
-/// A process that runs a test, its output going to a file.
+/// A process that runs a test, its output going to FOLDER/log.
 struct Worker {
   size_t test;
-  std::string log;
+  std::string folder; ///< for its files
   std::chrono::steady_clock::time_point start;
 };
 } // namespace
@@ -212,24 +211,25 @@ static void runAll(const RunOptions &options, std::vector<Test> &tests, const st
     running.erase(pid);
     Test &test = tests[worker.test];
     test.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - worker.start).count();
-    auto log = MemoryBuffer::getFile(worker.log, false, false);
+    auto log = MemoryBuffer::getFile(worker.folder + "/log", false, false);
     judge(test, log ? (*log)->getBuffer() : "", status, timedOut, limit);
-    sys::fs::remove(worker.log);
+    sys::fs::remove_directories(worker.folder);
   };
   while (next < tests.size() || !running.empty()) {
     while (next < tests.size() && running.size() < jobs) {
-      std::string log = scratch + "/" + std::to_string(next) + ".log";
-      int fd = open(log.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-      RunOptions own = options;
-      own.compile.input = tests[next].folder + "/model.onnx";
-      pid_t pid = fd < 0 ? -1 : startForked([&] { return runTest(own, tests[next].folder); }, fd);
+      std::string own = scratch + "/" + std::to_string(next);
+      sys::fs::create_directories(own);
+      int fd = open((own + "/log").c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+      RunOptions testOptions = options;
+      testOptions.compile.input = tests[next].folder + "/model.onnx";
+      pid_t pid = fd < 0 ? -1 : startForked([&] { return runTest(testOptions, tests[next].folder, own); }, fd);
       if (fd >= 0)
         close(fd);
       if (pid < 0) {
         tests[next].verdict = "FAIL";
         tests[next].why = std::string("cannot start a process: ") + std::strerror(errno);
       } else {
-        running[pid] = {next, log, std::chrono::steady_clock::now()};
+        running[pid] = {next, own, std::chrono::steady_clock::now()};
       }
       next++;
     }

@@ -1,6 +1,6 @@
 /* main.c: the generic program around one model with its inputs built in.
  *
- *   program [INFERENCES [RESULT-FILE [WARM-UP INFERENCES]]]
+ *   program [INFERENCES [RESULT-FILE [WARM-UP INFERENCES [THREADS]]]]
  *
  * The model is whatever the linker binds to dlc_harness_model
  * (--defsym=dlc_harness_model=kws_model); the inputs are a block of assembly that
@@ -26,6 +26,9 @@ static unsigned number(const char *text, unsigned fallback) {
 
 int main(int argc, char **argv) {
   const dlc_model *model = &dlc_harness_model;
+#ifdef __linux__
+  dlc_set_threads(argc > 4 ? number(argv[4], 1) : 1);
+#endif
   const void **data = dlc_platform_reserve((model->n_inputs + 1) * sizeof(void *), sizeof(void *), 0);
   if (!data)
     return DLC_HARNESS_MEMORY;
