@@ -2,7 +2,6 @@
 #include "passes/legalize/Legalizer.h"
 
 #include "passes/evaluate/Evaluator.h"
-#include "passes/evaluate/Evaluator.h"
 #include "passes/legalize/OpTable.h"
 
 using namespace mlir;
@@ -19,15 +18,16 @@ LogicalResult Legalizer::checkOperators(onnx::GraphOp graph) {
   std::map<std::string, SmallVector<onnx::NodeOp>> missing;
   graph.walk([&](onnx::NodeOp op) {
     if (!dlc::legalize::lookUp(op.getDomain(), op.getOpType(), op.getOpset())) {
-      std::string name = (op.getDomain().empty() ? "" : op.getDomain().str() + ".") +
-                         op.getOpType().str() + "-" + std::to_string(op.getOpset());
+      std::string name =
+          (op.getDomain().empty() ? "" : op.getDomain().str() + ".") +
+          op.getOpType().str() + "-" + std::to_string(op.getOpset());
       missing[name].push_back(op);
     }
   });
   for (auto &[name, nodes] : missing) {
     auto diag = emitError(nodes.front().getLoc())
-                << "operator " << name << " is not supported ("
-                << nodes.size() << (nodes.size() == 1 ? " node)" : " nodes)");
+                << "operator " << name << " is not supported (" << nodes.size()
+                << (nodes.size() == 1 ? " node)" : " nodes)");
     for (onnx::NodeOp op : ArrayRef(nodes).drop_front())
       diag.attachNote(op.getLoc()) << "also used here";
   }
@@ -69,7 +69,8 @@ FailureOr<SmallVector<Value>> Legalizer::lowerGraph(Region &region,
       if (!value)
         return emitError(op.getLoc(), "initializer has an unsupported form");
       bind(constant.getOutput(),
-           arith::ConstantOp::create(builder, op.getLoc(), value.getType(), value));
+           arith::ConstantOp::create(builder, op.getLoc(), value.getType(),
+                                     value));
     } else if (auto node = dyn_cast<onnx::NodeOp>(op)) {
       if (failed(lowerNode(node, builder)))
         return failure();
@@ -85,6 +86,23 @@ FailureOr<SmallVector<Value>> Legalizer::lowerGraph(Region &region,
     }
   }
   return emitError(region.getLoc(), "graph has no outputs");
+}
+
+/// ONNX's name of an element type: uint8, float32, bool, ...
+static std::string dtypeName(Type type) {
+  if (type.isInteger(1))
+    return "bool";
+  if (type.isBF16())
+    return "bfloat16";
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  if (auto i = dyn_cast<IntegerType>(type))
+    os << (i.isUnsigned() ? "uint" : "int") << i.getWidth();
+  else if (type.isF16() || type.isF32() || type.isF64())
+    os << "float" << type.getIntOrFloatBitWidth();
+  else
+    os << type;
+  return text;
 }
 
 LogicalResult Legalizer::run(onnx::GraphOp graph) {
@@ -122,22 +140,24 @@ LogicalResult Legalizer::run(onnx::GraphOp graph) {
   }
   for (auto [i, v] : llvm::enumerate(*outputs))
     if (!isa<RankedTensorType>(v.getType()))
-      return emitError(graph.getLoc())
-             << "output " << i << " is not a tensor";
+      return emitError(graph.getLoc()) << "output " << i << " is not a tensor";
   func::ReturnOp::create(builder, graph.getLoc(), *outputs);
   func.setType(builder.getFunctionType(body.getArgumentTypes(),
                                        ValueRange(*outputs).getTypes()));
-  // Names and element types as ONNX has them, for header and manifest.
+  // Names and element types as ONNX has them, for header and manifest: after
+  // this stage nobody knows what was unsigned.
   auto describe = [&](ArrayAttr infos, TypeRange types) {
     SmallVector<Attribute> result;
     for (auto [info, type] : llvm::zip_equal(infos, types)) {
       NamedAttrList attrs(cast<DictionaryAttr>(info));
-      attrs.set("type", TypeAttr::get(getElementTypeOrSelf(type)));
+      attrs.set("dtype",
+                builder.getStringAttr(dtypeName(getElementTypeOrSelf(type))));
       result.push_back(attrs.getDictionary(builder.getContext()));
     }
     return builder.getArrayAttr(result);
   };
-  func->setAttr(rt::kInputs, describe(graph.getInputs(), body.getArgumentTypes()));
+  func->setAttr(rt::kInputs,
+                describe(graph.getInputs(), body.getArgumentTypes()));
   func->setAttr(rt::kOutputs,
                 describe(graph.getOutputs(), ValueRange(*outputs).getTypes()));
   graph.erase();
@@ -163,13 +183,15 @@ void dlc::legalize::makeSignless(Operation *root) {
       auto value = dyn_cast<DenseElementsAttr>(constant.getValue());
       if (value && value.getElementType().isUnsignedInteger())
         constant.setValueAttr(DenseElementsAttr::getFromRawBuffer(
-            cast<ShapedType>(signlessType(value.getType())), value.getRawData()));
+            cast<ShapedType>(signlessType(value.getType())),
+            value.getRawData()));
     } else if (auto func = dyn_cast<func::FuncOp>(op)) {
       auto type = func.getFunctionType();
       auto convert = [](TypeRange types) {
         return llvm::map_to_vector(types, signlessType);
       };
-      func.setType(FunctionType::get(op->getContext(), convert(type.getInputs()),
+      func.setType(FunctionType::get(op->getContext(),
+                                     convert(type.getInputs()),
                                      convert(type.getResults())));
     }
   });
