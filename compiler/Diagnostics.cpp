@@ -32,6 +32,8 @@ DiagnosticsHandler::DiagnosticsHandler(MLIRContext *context, StringRef modelPath
                                        raw_ostream &os)
     : ScopedDiagnosticHandler(context),
       modelName(llvm::sys::path::filename(modelPath).str()), os(os) {
+  // "see current operation" and pages of IR say nothing to who has a model.
+  context->printOpOnDiagnostic(false);
   setHandler([this](Diagnostic &diag) {
     handle(diag);
     return success();

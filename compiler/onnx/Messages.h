@@ -3,6 +3,7 @@
 
 #include "compiler/onnx/Limits.h"
 #include "mlir/IR/Builders.h"
+#include "mlir/IR/BuiltinTypeInterfaces.h"
 #include "mlir/IR/Diagnostics.h"
 #include "llvm/Support/raw_ostream.h"
 #include <string>
@@ -16,7 +17,7 @@ inline std::string quote(llvm::StringRef name) {
   return ("'" + name.take_front(limits::kShownName) + "...'").str();
 }
 
-/// `2x3x4`, or `scalar`.
+/// `2x?x4`, or `scalar`.
 template <typename Dims> std::string shapeText(const Dims &dims) {
   std::string text;
   llvm::raw_string_ostream os(text);
@@ -28,7 +29,10 @@ template <typename Dims> std::string shapeText(const Dims &dims) {
       os << "...";
       break;
     }
-    os << dim;
+    if (mlir::ShapedType::isDynamic(dim))
+      os << '?';
+    else
+      os << dim;
   }
   return shown ? text : "scalar";
 }
