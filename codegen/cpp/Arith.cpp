@@ -581,13 +581,19 @@ LogicalResult Printer::printCast(Operation &op) {
     return success();
   }
   if (isa<arith::ExtFOp, arith::TruncFOp>(op)) {
-    if (from.isBF16() && to.isF32()) {
-      Expr shifted = binary("<<", Prec::Shift, cast("uint32_t", expr(in), 32), {"16"});
-      define(result, call("__builtin_bit_cast", {{"float"}, shifted}));
+    // 16-bit floats are kept as their bits.
+    if (fromBits == 16 && toBits == 16)
+      return unsupported(op, "between 16-bit floats");
+    if (fromBits == 16 || toBits == 16) {
+      std::string function = from.isBF16()   ? "from_bfloat"
+                             : from.isF16()  ? "from_half"
+                             : to.isBF16()   ? "to_bfloat"
+                                             : "to_half";
+      helpers.insert(function);
+      Expr e = call(function, {expr(in)});
+      define(result, toBits == 64 ? cast("double", e) : e);
       return success();
     }
-    if (fromBits == 16 || toBits == 16)
-      return unsupported(op, "16-bit floats are storage only");
     define(result, cast(typeName(to), expr(in)));
     return success();
   }

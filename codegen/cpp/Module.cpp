@@ -381,11 +381,15 @@ LogicalResult Printer::printFunction(func::FuncOp fn) {
   if (fn.getNumResults() > 1)
     return fn.emitError("C++: a function has more than one result");
   for (Type type : fn.getResultTypes())
-    if (isa<MemRefType, VectorType>(type) || failed(checkType(*fn, type)))
+    if (isa<MemRefType, VectorType>(type))
       return fn.emitError("C++: a function returns ") << type;
   for (Type type : fn.getArgumentTypes())
-    if (isa<VectorType>(type) || failed(checkType(*fn, type)))
+    if (isa<VectorType>(type))
       return fn.emitError("C++: a function takes ") << type;
+  for (TypeRange types : {TypeRange(fn.getArgumentTypes()), TypeRange(fn.getResultTypes())})
+    for (Type type : types)
+      if (failed(checkType(*fn, type)))
+        return failure();
 
   printLayerComment(fn);
   if (entry)

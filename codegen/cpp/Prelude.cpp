@@ -106,6 +106,56 @@ template <class T> T square_root(T x) {
 }
 #endif
 )"},
+    {"narrow", R"(// `x` with `E` bits of exponent and `M` of fraction, rounded to the nearest, ties to even.
+template <int E, int M, class T> uint16_t narrow(T x) {
+  constexpr bool single = sizeof(T) == 4;
+  constexpr int fraction = single ? 23 : 52, exponent_bits = single ? 8 : 11;
+  uint64_t b;
+  if constexpr (single)
+    b = __builtin_bit_cast(uint32_t, x);
+  else
+    b = __builtin_bit_cast(uint64_t, x);
+  const uint32_t sign = uint32_t(b >> (8 * sizeof(T) - 1)) << 15;
+  const int exponent = int(b >> fraction) & ((1 << exponent_bits) - 1);
+  uint64_t m = b & ((uint64_t(1) << fraction) - 1);
+  constexpr uint32_t infinity = ((1u << E) - 1) << M;
+  if (exponent == (1 << exponent_bits) - 1)
+    return uint16_t(sign | infinity | (m != 0 ? (1u << (M - 1)) | uint32_t(m >> (fraction - M)) : 0u));
+  int e = exponent - ((1 << (exponent_bits - 1)) - 1) + ((1 << (E - 1)) - 1);
+  if (e >= (1 << E) - 1)
+    return uint16_t(sign | infinity);
+  int drop = fraction - M;
+  if (e <= 0) { // less than the smallest normal number
+    drop += 1 - e;
+    e = 0;
+    m |= exponent != 0 ? uint64_t(1) << fraction : 0;
+    if (drop > fraction + 2)
+      return uint16_t(sign);
+  }
+  uint32_t r = (uint32_t(e) << M) + uint32_t(m >> drop);
+  const uint64_t rest = m & ((uint64_t(1) << drop) - 1), half = uint64_t(1) << (drop - 1);
+  r += rest > half || (rest == half && (r & 1) != 0); // may carry into the exponent
+  return uint16_t(sign | r);
+}
+)"},
+    {"to_half", R"(template <class T> uint16_t to_half(T x) { return narrow<5, 10>(x); }
+)"},
+    {"to_bfloat", R"(template <class T> uint16_t to_bfloat(T x) { return narrow<8, 7>(x); }
+)"},
+    {"from_half", R"(inline float from_half(uint16_t h) {
+  const uint32_t sign = uint32_t(h & 0x8000) << 16, exponent = (h >> 10) & 31, m = h & 1023;
+  uint32_t b;
+  if (exponent == 31) // infinity or NaN
+    b = 0x7f800000 | (m << 13) | (m != 0 ? 0x400000 : 0);
+  else if (exponent == 0)
+    b = __builtin_bit_cast(uint32_t, float(m) * 0x1p-24f);
+  else
+    b = ((exponent + 112) << 23) | (m << 13);
+  return __builtin_bit_cast(float, sign | b);
+}
+)"},
+    {"from_bfloat", R"(inline float from_bfloat(uint16_t h) { return __builtin_bit_cast(float, uint32_t(h) << 16); }
+)"},
     {"load", R"(template <class V> V load(const void *p) {
   V v;
   __builtin_memcpy(&v, p, sizeof v);
@@ -218,9 +268,16 @@ void Printer::printPrelude() {
     helpers.insert("maximum");
   if (has("minnum"))
     helpers.insert("minimum");
+  if (has("to_half") || has("to_bfloat"))
+    helpers.insert("narrow");
   for (const Helper &helper : kHelpers)
     if (has(helper.name))
       out << helper.text;
+  for (const char *function : {"to_half", "to_bfloat", "from_half", "from_bfloat"})
+    if (has(std::string(function) + "_lanes"))
+      out << "template <class V, class U> V " << function << "_lanes(U v) {\n  V r = {};\n"
+          << "  for (unsigned i = 0; i < sizeof(V) / sizeof(r[0]); ++i)\n    r[i] = " << function
+          << "(v[i]);\n  return r;\n}\n";
   // The target's instruction either tells zeros apart or yields its first operand.
   for (bool isMax : {true, false}) {
     std::string num = isMax ? "maxnum" : "minnum", full = isMax ? "maximum" : "minimum";

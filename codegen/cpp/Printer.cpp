@@ -304,9 +304,8 @@ LogicalResult Printer::printOp(Operation &op) {
 
 LogicalResult Printer::checkType(Operation &op, Type type) {
   if (auto memref = dyn_cast<MemRefType>(type)) {
-    if (succeeded(checkType(op, memref.getElementType())) &&
-        !isa<VectorType>(memref.getElementType()))
-      return success();
+    if (!isa<VectorType>(memref.getElementType()))
+      return checkType(op, memref.getElementType());
   } else if (auto vector = dyn_cast<VectorType>(type)) {
     int64_t lanes = vector.getNumElements();
     if (vector.getRank() != 1)

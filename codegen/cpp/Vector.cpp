@@ -95,7 +95,7 @@ LogicalResult Printer::printVectorArith(Operation &op) {
     return unsupported(op, "on vectors");
   for (Value v : op.getOperands())
     if (isa<FloatType>(getElementTypeOrSelf(v)) && width(v.getType()) == 16 &&
-        !isa<arith::BitcastOp, arith::SelectOp>(op))
+        !isa<arith::BitcastOp, arith::SelectOp, arith::ExtFOp>(op))
       return unsupported(op, "16-bit floats are storage only");
   auto plain = [&](llvm::StringRef sign, Prec prec) {
     Expr e = isMask ? binary(sign, prec, mask(op.getOperand(0), maskBits(result)),
@@ -346,8 +346,15 @@ LogicalResult Printer::printVectorArith(Operation &op) {
     return success();
   }
   if (isa<arith::ExtFOp, arith::TruncFOp>(op)) {
-    if (width(from) == 16 || width(type) == 16)
-      return unsupported(op, "16-bit floats are storage only");
+    if (width(from) == 16 || width(type) == 16) {
+      Type small = width(from) == 16 ? from.getElementType() : element;
+      std::string function = width(from) == 16 ? "from_" : "to_";
+      function += small.isBF16() ? "bfloat" : "half";
+      helpers.insert(function);
+      helpers.insert(function + "_lanes");
+      define(result, call(function + "_lanes<" + vectorName(type) + ">", {expr(op.getOperand(0))}));
+      return success();
+    }
     define(result, convert(expr(op.getOperand(0)), vectorName(type)));
     return success();
   }

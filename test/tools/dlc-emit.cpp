@@ -9,6 +9,7 @@
 #include "codegen/ObjectEmitter.h"
 #include "compiler/Registration.h"
 #include "compiler/Target.h"
+#include "dialects/RT/RT.h"
 #include "mlir/IR/Verifier.h"
 #include "mlir/Parser/Parser.h"
 #include "llvm/Support/FileSystem.h"
@@ -51,6 +52,7 @@ int main(int argc, char **argv) {
   mlir::DialectRegistry registry;
   registerDialects(registry);
   mlir::MLIRContext context(registry, mlir::MLIRContext::Threading::DISABLED);
+  context.loadDialect<rt::RTDialect>(); // for the target
   auto module = mlir::parseSourceFile<mlir::ModuleOp>(file, &context);
   if (!module)
     return 1;

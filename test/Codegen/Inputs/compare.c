@@ -70,6 +70,13 @@ static int is_nan(const char *p, dlc_dtype t) {
     return memcpy(&f, p, 4), f != f;
   if (t == DLC_FLOAT64)
     return memcpy(&d, p, 8), d != d;
+  uint16_t h;
+  if (t == DLC_FLOAT16 || t == DLC_BFLOAT16)
+    memcpy(&h, p, 2);
+  if (t == DLC_FLOAT16)
+    return (h & 0x7fff) > 0x7c00;
+  if (t == DLC_BFLOAT16)
+    return (h & 0x7fff) > 0x7f80;
   return 0;
 }
 

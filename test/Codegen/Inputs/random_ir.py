@@ -1,6 +1,6 @@
 """Prints a random module of the last IR, to compare what different emitters make of it.
 
-usage: random_ir.py SEED [--vectors] [--index32]
+usage: random_ir.py SEED [--ops=N] [--vectors=fixed|scalable]
 Values of all scalar types, loads and stores in between, nested control flow, calls. What is
 undefined or differs between processors does not occur: shifts by too much, divisions by zero,
 casts of floats out of range, the sign and payload of a NaN.
@@ -12,6 +12,11 @@ import random
 INTS = ["i8", "i16", "i32", "i64", "index"]
 FLOATS = ["f32", "f64"]
 MEMORY = ["i8", "i16", "i32", "i64", "f32", "f64", "i1"]
+# (element, lanes as written)
+VECTORS = {
+    "fixed": [("f32", "4"), ("f32", "8"), ("f64", "2"), ("i8", "16"), ("i16", "8"), ("i32", "4"), ("i64", "4")],
+    "scalable": [("f32", "[4]"), ("f64", "[2]"), ("i32", "[4]"), ("i64", "[2]"), ("i8", "[16]")],
+}
 N = 24  # elements of each input
 K = 3  # values of each type that are stored for each element
 
@@ -21,16 +26,16 @@ def bits(t):
 
 
 class Generator:
-    def __init__(self, seed, index_bits):
+    def __init__(self, seed, vectors):
         self.random = random.Random(seed)
         self.lines = []
         self.count = 0
         self.indent = 2
-        self.index_bits = index_bits
+        self.vectors = vectors
         self.depth = 0
 
     def bits(self, t):
-        return self.index_bits if t == "index" else bits(t)
+        return 64 if t == "index" else bits(t)
 
     def put(self, text):
         self.lines.append("  " * self.indent + text)
@@ -45,6 +50,7 @@ class Generator:
         return v
 
     def pick(self, pool, t):
+        pool.setdefault(t, [])
         if not pool[t] or self.random.random() < 0.1:
             pool[t].append(self.constant(t))
         # Mostly what is new, so that chains grow.
@@ -53,6 +59,9 @@ class Generator:
 
     def constant(self, t):
         r = self.random
+        if t.startswith("vector"):
+            number = "%d.5" % r.randrange(9) if "xf" in t else r.randrange(99)
+            return self.op("arith.constant dense<%s> : %s" % (number, t))
         if t == "i1":
             return self.op("arith.constant %s" % r.choice(["true", "false"]))
         if t in FLOATS:
@@ -186,15 +195,15 @@ class Generator:
         t = self.random.choice(MEMORY)
         i = self.position(pool, 8)
         if self.random.random() < 0.5:
-            pool[t].append(self.op("memref.load %%scratch_%s[%s] : memref<8x%s>" % (t, i, t)))
+            pool[t].append(self.op("memref.load %%scratch_%s[%s] : memref<64x%s>" % (t, i, t)))
         else:
-            self.put("memref.store %s, %%scratch_%s[%s] : memref<8x%s>" % (self.pick(pool, t), t, i, t))
+            self.put("memref.store %s, %%scratch_%s[%s] : memref<64x%s>" % (self.pick(pool, t), t, i, t))
 
     def view(self, pool):
         t = self.random.choice(MEMORY)
         i = self.position(pool, 4)
         kind = "memref<4x%s, strided<[1], offset: ?>>" % t
-        v = self.op("memref.subview %%scratch_%s[%s] [4] [1] : memref<8x%s> to %s" % (t, i, t, kind))
+        v = self.op("memref.subview %%scratch_%s[%s] [4] [1] : memref<64x%s> to %s" % (t, i, t, kind))
         for _ in range(self.random.randint(1, 3)):
             j = self.position(pool, 4)
             if self.random.random() < 0.5:
@@ -202,11 +211,109 @@ class Generator:
             else:
                 self.put("memref.store %s, %s[%s] : %s" % (self.pick(pool, t), v, j, kind))
 
+    def vector(self, pool):
+        r = self.random
+        e, n = r.choice(self.vectors)
+        t, m = "vector<%sx%s>" % (n, e), "vector<%sxi1>" % n
+        scalable = "[" in n
+        isf = e in FLOATS
+        for k in (t, m):
+            pool.setdefault(k, [])
+
+        def one(kind):
+            if not pool[kind] or r.random() < 0.1:
+                if kind == m and scalable:
+                    p = "arith.cmpf olt" if isf else "arith.cmpi slt"
+                    pool[m].append(self.op("%s, %s, %s : %s" % (p, one(t), one(t), t)))
+                elif kind == m:
+                    i = self.masked(self.pick(pool, "index"), 15, "index")
+                    pool[m].append(self.op("vector.create_mask %s : %s" % (i, m)))
+                elif r.random() < 0.5:
+                    pool[t].append(self.op("vector.broadcast %s : %s to %s" % (self.pick(pool, e), e, t)))
+                else:
+                    i = self.position(pool, 8)
+                    pool[t].append(self.op("vector.load %%scratch_%s[%s] : memref<64x%s>, %s" % (e, i, e, t)))
+            return r.choice(pool[kind][-4:])
+
+        a, b, c, mask = one(t), one(t), one(t), one(m)
+        kind = r.choice("binary binary binary load store cmp select logic extract insert reduce masked mstore special".split())
+        if kind == "binary":
+            if isf:
+                name = r.choice("arith.addf arith.subf arith.mulf arith.divf arith.maximumf arith.minimumf".split())
+            else:
+                name = r.choice("arith.addi arith.subi arith.muli arith.andi arith.ori arith.xori arith.minsi arith.maxsi arith.minui arith.maxui".split())
+            pool[t].append(self.op("%s %s, %s : %s" % (name, a, b, t)))
+        elif kind == "load":
+            pool[t].append(self.op("vector.load %%scratch_%s[%s] : memref<64x%s>, %s" % (e, self.position(pool, 8), e, t)))
+        elif kind == "store":
+            self.put("vector.store %s, %%scratch_%s[%s] : memref<64x%s>, %s" % (a, e, self.position(pool, 8), e, t))
+        elif kind == "masked":
+            pool[t].append(self.op("vector.maskedload %%scratch_%s[%s], %s, %s : memref<64x%s>, %s, %s into %s"
+                                   % (e, self.position(pool, 8), mask, a, e, m, t, t)))
+        elif kind == "mstore":
+            self.put("vector.maskedstore %%scratch_%s[%s], %s, %s : memref<64x%s>, %s, %s"
+                     % (e, self.position(pool, 8), mask, a, e, m, t))
+        elif kind == "cmp":
+            if isf:
+                p = "oeq ogt oge olt ole ord ugt uge ult ule une uno".split() + ([] if scalable else ["one", "ueq"])
+                pool[m].append(self.op("arith.cmpf %s, %s, %s : %s" % (r.choice(p), a, b, t)))
+            else:
+                p = "eq ne slt sle sgt sge ult ule ugt uge".split()
+                pool[m].append(self.op("arith.cmpi %s, %s, %s : %s" % (r.choice(p), a, b, t)))
+        elif kind == "select":
+            pool[t].append(self.op("arith.select %s, %s, %s : %s, %s" % (mask, a, b, m, t)))
+        elif kind == "logic":
+            pool[m].append(self.op("arith.%s %s, %s : %s" % (r.choice(["andi", "ori", "xori"]), mask, one(m), m)))
+        elif kind == "extract":
+            pool[e].append(self.op("vector.extract %s[%d] : %s from %s" % (a, r.randrange(2), e, t)))
+        elif kind == "insert":
+            pool[t].append(self.op("vector.insert %s, %s[%d] : %s into %s" % (self.pick(pool, e), a, r.randrange(2), e, t)))
+        elif kind == "reduce":
+            names = ["add", "maximumf", "minimumf"] if isf else ["add", "minsi", "maxsi", "minui", "maxui", "and", "or", "xor"]
+            if not scalable:
+                names.append("mul")
+            name = r.choice(names)
+            if r.random() < 0.5 and not (scalable and name != "add"):
+                v = self.op("vector.reduction <%s>, %s, %s : %s into %s" % (name, a, self.pick(pool, e), t, e))
+            else:
+                v = self.op("vector.reduction <%s>, %s : %s into %s" % (name, a, t, e))
+            pool[e].append(v)
+        elif isf:
+            name = r.choice(["vector.fma", "negf", "absf", "sqrt"])
+            if name == "vector.fma":
+                # Small factors, so that the product is not the sum's only part.
+                pool[t].append(self.op("vector.fma %s, %s, %s : %s" % (a, b, c, t)))
+            else:
+                pool[t].append(self.op("%s.%s %s : %s" % ("arith" if name == "negf" else "math", name, a, t)))
+        elif not scalable:
+            lanes = int(n)
+            name = r.choice(["shuffle", "shift", "ext", "float"])
+            if name == "shuffle":
+                order = [r.randrange(2 * lanes) for _ in range(lanes)]
+                pool[t].append(self.op("vector.shuffle %s, %s %s : %s, %s" % (a, b, order, t, t)))
+            elif name == "shift":
+                limit = self.op("arith.constant dense<%d> : %s" % (bits(e) - 1, t))
+                by = self.op("arith.andi %s, %s : %s" % (b, limit, t))
+                pool[t].append(self.op("arith.%s %s, %s : %s" % (r.choice(["shli", "shrsi", "shrui"]), a, by, t)))
+            elif name == "ext" and e != "i64":
+                wide = "vector<%sxi%d>" % (n, 2 * bits(e))
+                x = self.op("arith.%s %s : %s to %s" % (r.choice(["extsi", "extui"]), a, t, wide))
+                y = self.op("arith.%s %s : %s to %s" % (r.choice(["extsi", "extui"]), b, t, wide))
+                x = self.op("arith.muli %s, %s : %s" % (x, y, wide))
+                s = self.op("arith.constant dense<3> : %s" % wide)
+                x = self.op("arith.shrsi %s, %s : %s" % (x, s, wide))
+                pool[t].append(self.op("arith.trunci %s : %s to %s" % (x, wide, t)))
+            elif name == "float" and e in ("i8", "i16", "i32"):
+                f = "vector<%sxf32>" % n
+                x = self.op("arith.%s %s : %s to %s" % (r.choice(["sitofp", "uitofp"]), a, t, f))
+                pool["f32"].append(self.op("vector.reduction <add>, %s : %s into f32" % (x, f)))
+
     def child(self, pool):
         return {t: list(values) for t, values in pool.items()}
 
     def types(self, most=3):
-        return [self.random.choice(INTS + FLOATS + ["i1"]) for _ in range(self.random.randint(0, most))]
+        vectors = ["vector<%sx%s>" % (n, e) for e, n in self.vectors]
+        return [self.random.choice(vectors if vectors and self.random.random() < 0.4 else INTS + FLOATS + ["i1"]) for _ in range(self.random.randint(0, most))]
 
     def block(self, pool, ops):
         self.indent += 1
@@ -259,7 +366,7 @@ class Generator:
             inner = self.child(pool)
             inner["index"].append(iv)
             for t, a in zip(types, args):
-                inner[t].append(a)
+                inner.setdefault(t, []).append(a)
             self.leave(self.block(inner, r.randint(1, 5)), types)
             self.put("}")
         else:
@@ -274,7 +381,7 @@ class Generator:
                      % (v, len(types), ", ".join("%s = %s" % p for p in zip(args, inits)), kinds, kinds))
             inner = self.child(pool)
             for t, a in zip(types, args):
-                inner[t].append(a)
+                inner.setdefault(t, []).append(a)
             inner = self.block(inner, r.choice([0, 0, 1, 3]))
             self.indent += 1
             limit = self.op("arith.constant %d : i32" % r.randint(0, 4))
@@ -289,7 +396,7 @@ class Generator:
             self.put("^bb0(%s):" % ", ".join("%s: %s" % p for p in zip(after, types)))
             inner = self.child(pool)
             for t, a in zip(types[1:], after[1:]):
-                inner[t].append(a)
+                inner.setdefault(t, []).append(a)
             inner = self.block(inner, r.randint(0, 3))
             self.indent += 1
             one = self.op("arith.constant 1 : i32")
@@ -299,10 +406,13 @@ class Generator:
             self.indent -= 1
             self.put("}")
         for i, t in enumerate(types):
-            pool[t].append("%s#%d" % (v, i))
+            pool.setdefault(t, []).append("%s#%d" % (v, i))
 
     def step(self, pool):
         r = self.random.random()
+        if self.vectors and self.random.random() < 0.6:
+            self.vector(pool)
+            return
         if r < 0.35:
             self.integer(pool, self.random.choice(INTS))
         elif r < 0.55:
@@ -336,12 +446,12 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("seed", type=int)
     parser.add_argument("--ops", type=int, default=40)
-    parser.add_argument("--index32", action="store_true")
+    parser.add_argument("--vectors", choices=list(VECTORS))
     args = parser.parse_args()
-    g = Generator(args.seed, 32 if args.index32 else 64)
+    g = Generator(args.seed, VECTORS.get(args.vectors, []))
     ins = ["%%in_%s: memref<%dx%s>" % (t, N, t) for t in MEMORY]
     outs = ["%%out_%s: memref<%dx%dx%s>" % (t, N, K, t) for t in MEMORY]
-    scratch = ["%%scratch_%s: memref<8x%s>" % (t, t) for t in MEMORY]
+    scratch = ["%%scratch_%s: memref<64x%s>" % (t, t) for t in MEMORY]
     constants = ["    %%c%d = arith.constant %d : index" % (i, i) for i in range(3)]
     print('module attributes {rt.name = "fuzz"} {')
     print("  func.func private @fuzz_layer_0(%s) attributes {rt.layer = {name = \"random\"}} {" % ", ".join(ins + outs + scratch))
@@ -352,20 +462,20 @@ def main():
     g.function(args.ops)
     print("\n".join(g.lines))
     print("    }\n    return\n  }")
-    size = 512
+    size = 4096
     inputs = ", ".join('{name = "in_%s"}' % t for t in MEMORY)
     outputs = ", ".join('{name = "out_%s"}' % t for t in MEMORY)
     print("  func.func @fuzz_run(%s) attributes {rt.inputs = [%s], rt.outputs = [%s], rt.arena_bytes = %d : i64} {"
           % (", ".join(["%%arena: memref<%dxi8> {rt.arena}" % size] + ins + outs), inputs, outputs, size))
-    print("    %c0 = arith.constant 0 : index\n    %c1 = arith.constant 1 : index\n    %c8 = arith.constant 8 : index")
+    print("    %c0 = arith.constant 0 : index\n    %c1 = arith.constant 1 : index\n    %c64 = arith.constant 64 : index")
     for k, t in enumerate(MEMORY):
-        print("    %%o%d = arith.constant %d : index" % (k, 64 * k))
-        print("    %%scratch_%s = memref.view %%arena[%%o%d][] : memref<%dxi8> to memref<8x%s>" % (t, k, size, t))
+        print("    %%o%d = arith.constant %d : index" % (k, 512 * k))
+        print("    %%scratch_%s = memref.view %%arena[%%o%d][] : memref<%dxi8> to memref<64x%s>" % (t, k, size, t))
         zero = "false" if t == "i1" else ("0.0 : " if t in FLOATS else "0 : ") + t
         print("    %%z%d = arith.constant %s" % (k, zero))
-        print("    scf.for %%i = %%c0 to %%c8 step %%c1 {\n      memref.store %%z%d, %%scratch_%s[%%i] : memref<8x%s>\n    }" % (k, t, t))
+        print("    scf.for %%i = %%c0 to %%c64 step %%c1 {\n      memref.store %%z%d, %%scratch_%s[%%i] : memref<64x%s>\n    }" % (k, t, t))
     names = ["%in_" + t for t in MEMORY] + ["%out_" + t for t in MEMORY] + ["%scratch_" + t for t in MEMORY]
-    types = ["memref<%dx%s>" % (N, t) for t in MEMORY] + ["memref<%dx%dx%s>" % (N, K, t) for t in MEMORY] + ["memref<8x%s>" % t for t in MEMORY]
+    types = ["memref<%dx%s>" % (N, t) for t in MEMORY] + ["memref<%dx%dx%s>" % (N, K, t) for t in MEMORY] + ["memref<64x%s>" % t for t in MEMORY]
     print("    func.call @fuzz_layer_0(%s) : (%s) -> ()" % (", ".join(names), ", ".join(types)))
     print("    return\n  }\n}")
 
