@@ -32,7 +32,8 @@ Value fromSignless(ImplicitLocOpBuilder &b, Value scalar, Type type) {
 Value clampIndex(ImplicitLocOpBuilder &b, Value i, Value size) {
   Value zero = arith::ConstantIndexOp::create(b, 0);
   Value one = arith::ConstantIndexOp::create(b, 1);
-  Value negative = b.createOrFold<arith::CmpIOp>(arith::CmpIPredicate::slt, i, zero);
+  Value negative =
+      b.createOrFold<arith::CmpIOp>(arith::CmpIPredicate::slt, i, zero);
   Value wrapped = b.createOrFold<arith::AddIOp>(i, size);
   Value at = b.createOrFold<arith::SelectOp>(negative, wrapped, i);
   Value last = b.createOrFold<arith::SubIOp>(size, one);
@@ -124,259 +125,6 @@ Value Node::intTensor(ArrayRef<int64_t> values) {
   return constantTensor(DenseElementsAttr::get(type, values));
 }
 
-//===--- sizes ------------------------------------------------------------===//
-
-/// Looks through operations whose result has the size of an operand, so that
-/// one size is one value and equal sizes are seen to be equal.
-OpFoldResult Node::size(Value tensor, int64_t dim) {
-  while (true) {
-    auto type = cast<RankedTensorType>(tensor.getType());
-    if (!type.isDynamicDim(dim))
-      return b.getIndexAttr(type.getDimSize(dim));
-    Operation *def = tensor.getDefiningOp();
-    if (auto dps = dyn_cast_or_null<DestinationStyleOpInterface>(def)) {
-      tensor = dps.getTiedOpOperand(cast<OpResult>(tensor))->get();
-      continue;
-    }
-    if (auto made = dyn_cast_or_null<tensor::EmptyOp>(def))
-      return made.getMixedSizes()[dim];
-    if (auto cast = dyn_cast_or_null<tensor::CastOp>(def)) {
-      tensor = cast.getSource();
-      continue;
-    }
-    if (auto expand = dyn_cast_or_null<tensor::ExpandShapeOp>(def))
-      return expand.getMixedOutputShape()[dim];
-    if (auto cut = dyn_cast_or_null<tensor::ExtractSliceOp>(def))
-      if (cut.getSourceType().getRank() == type.getRank())
-        return cut.getMixedSizes()[dim];
-    if (auto shaped = dyn_cast_or_null<tensor::ReshapeOp>(def))
-      if (auto made = shaped.getShape().getDefiningOp<tensor::FromElementsOp>())
-        return made.getElements()[dim];
-    return tensor::getMixedSize(b, b.getLoc(), tensor, dim);
-  }
-}
-
-SmallVector<OpFoldResult> Node::sizes(Value tensor) {
-  SmallVector<OpFoldResult> result;
-  int64_t rank = cast<RankedTensorType>(tensor.getType()).getRank();
-  for (int64_t d = 0; d < rank; ++d)
-    result.push_back(size(tensor, d));
-  return result;
-}
-
-bool Node::sameSize(OpFoldResult x, OpFoldResult y) {
-  auto cx = getConstantIntValue(x), cy = getConstantIntValue(y);
-  if (cx || cy)
-    return cx == cy;
-  if (x == y)
-    return true;
-  auto dx = cast<Value>(x).getDefiningOp<tensor::DimOp>();
-  auto dy = cast<Value>(y).getDefiningOp<tensor::DimOp>();
-  return dx && dy && dx.getSource() == dy.getSource() &&
-         dx.getConstantIndex() && dx.getConstantIndex() == dy.getConstantIndex();
-}
-
-OpFoldResult Node::product(ArrayRef<OpFoldResult> sizes) {
-  OpFoldResult result = b.getIndexAttr(1);
-  for (OpFoldResult s : sizes)
-    result = mul(result, s);
-  return result;
-}
-
-LogicalResult Node::checkSizes(ArrayRef<OpFoldResult> sizes) {
-  constexpr int64_t limit = int64_t(1) << 40;
-  int64_t total = 1;
-  for (auto [d, s] : llvm::enumerate(sizes)) {
-    auto c = getConstantIntValue(s);
-    if (!c)
-      continue;
-    if (*c < 0)
-      return error("size " + Twine(*c) + " of dimension " + Twine(d) +
-                   " is negative");
-    if (*c > limit || (*c > 0 && total > limit / *c))
-      return error("the result has more than 2^40 elements");
-    total *= std::max<int64_t>(*c, 1);
-  }
-  return success();
-}
-
-/// Wraps around rather than overflowing; checkSizes sees absurd results.
-template <typename Op, typename Fold>
-static OpFoldResult sizeOp(Node &n, OpFoldResult x, OpFoldResult y, Fold fold) {
-  auto cx = getConstantIntValue(x), cy = getConstantIntValue(y);
-  if (cx && cy)
-    return n.b.getIndexAttr(fold(*cx, *cy));
-  Value v = n.b.createOrFold<Op>(n.index(x), n.index(y));
-  if (auto c = getConstantIntValue(v))
-    return n.b.getIndexAttr(*c);
-  return v;
-}
-
-OpFoldResult Node::add(OpFoldResult x, OpFoldResult y) {
-  if (getConstantIntValue(y) == 0)
-    return x;
-  if (getConstantIntValue(x) == 0)
-    return y;
-  return sizeOp<arith::AddIOp>(*this, x, y, [](uint64_t p, uint64_t q) {
-    return static_cast<int64_t>(p + q);
-  });
-}
-OpFoldResult Node::sub(OpFoldResult x, OpFoldResult y) {
-  if (getConstantIntValue(y) == 0)
-    return x;
-  if (sameSize(x, y))
-    return b.getIndexAttr(0);
-  return sizeOp<arith::SubIOp>(*this, x, y, [](uint64_t p, uint64_t q) {
-    return static_cast<int64_t>(p - q);
-  });
-}
-OpFoldResult Node::mul(OpFoldResult x, OpFoldResult y) {
-  if (getConstantIntValue(y) == 1)
-    return x;
-  if (getConstantIntValue(x) == 1)
-    return y;
-  return sizeOp<arith::MulIOp>(*this, x, y, [](int64_t p, int64_t q) {
-    int64_t result;
-    // Saturated: too large for any check on sizes.
-    return __builtin_mul_overflow(p, q, &result)
-               ? ((p < 0) == (q < 0) ? INT64_MAX : INT64_MIN + 1)
-               : result;
-  });
-}
-OpFoldResult Node::floorDiv(OpFoldResult x, OpFoldResult y) {
-  if (getConstantIntValue(y) == 1)
-    return x;
-  if (sameSize(x, y) && getConstantIntValue(y) != 0)
-    return b.getIndexAttr(1);
-  return sizeOp<arith::FloorDivSIOp>(*this, x, y, [](int64_t p, int64_t q) {
-    return q == 0 || (q == -1 && p == INT64_MIN) ? 0
-                                                 : llvm::divideFloorSigned(p, q);
-  });
-}
-OpFoldResult Node::ceilDiv(OpFoldResult x, OpFoldResult y) {
-  if (getConstantIntValue(y) == 1)
-    return x;
-  return sizeOp<arith::CeilDivSIOp>(*this, x, y, [](int64_t p, int64_t q) {
-    return q == 0 || (q == -1 && p == INT64_MIN) ? 0
-                                                 : llvm::divideCeilSigned(p, q);
-  });
-}
-OpFoldResult Node::min(OpFoldResult x, OpFoldResult y) {
-  if (sameSize(x, y))
-    return x;
-  return sizeOp<arith::MinSIOp>(
-      *this, x, y, [](int64_t p, int64_t q) { return std::min(p, q); });
-}
-OpFoldResult Node::max(OpFoldResult x, OpFoldResult y) {
-  if (sameSize(x, y))
-    return x;
-  return sizeOp<arith::MaxSIOp>(
-      *this, x, y, [](int64_t p, int64_t q) { return std::max(p, q); });
-}
-OpFoldResult Node::fromEnd(OpFoldResult v, OpFoldResult size) {
-  if (auto c = getConstantIntValue(v))
-    return *c < 0 ? add(size, v) : v;
-  Value x = index(v);
-  Value negative = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, x, index(0));
-  return arith::SelectOp::create(b, negative, index(add(v, size)), x).getResult();
-}
-
-//===--- scalars of shape computations ------------------------------------===//
-
-/// Tensors up to this size are computed scalar by scalar.
-static constexpr int64_t kMaxElements = 64;
-
-std::optional<SmallVector<Value>> Node::elements(Value tensor) {
-  auto type = dyn_cast<RankedTensorType>(tensor.getType());
-  if (!type || type.getRank() > 1 || !type.hasStaticShape() ||
-      type.getNumElements() > kMaxElements ||
-      !type.getElementType().isIntOrFloat())
-    return std::nullopt;
-  SmallVector<Value> result;
-  DenseElementsAttr constant;
-  if (matchPattern(tensor, m_Constant(&constant))) {
-    Type element = signless(type.getElementType());
-    if (auto f = dyn_cast<FloatType>(element)) {
-      for (APFloat v : constant.getValues<APFloat>())
-        result.push_back(arith::ConstantOp::create(b, FloatAttr::get(f, v)));
-    } else {
-      for (APInt v : constant.getValues<APInt>())
-        result.push_back(arith::ConstantOp::create(b, IntegerAttr::get(element, v)));
-    }
-    return result;
-  }
-  auto made = tensor.getDefiningOp<tensor::FromElementsOp>();
-  if (!made)
-    return std::nullopt;
-  for (Value v : made.getElements())
-    result.push_back(toSignless(b, v));
-  return result;
-}
-
-Value Node::fromElements(ArrayRef<Value> scalars, RankedTensorType type) {
-  SmallVector<Attribute> known;
-  for (Value v : scalars) {
-    Attribute attr;
-    if (!matchPattern(v, m_Constant(&attr)))
-      break;
-    if (auto i = dyn_cast<IntegerAttr>(attr))
-      attr = IntegerAttr::get(type.getElementType(), i.getValue());
-    known.push_back(attr);
-  }
-  if (known.size() == scalars.size())
-    return constantTensor(DenseElementsAttr::get(type, known));
-  SmallVector<Value> typed;
-  for (Value v : scalars)
-    typed.push_back(fromSignless(b, v, type.getElementType()));
-  return tensor::FromElementsOp::create(b, type, typed);
-}
-
-/// An elementwise operation on tensors whose scalars are known: done scalar by
-/// scalar and folded. Null when it does not apply.
-static Value onElements(Node &n, ValueRange values, Type element, ScalarFn fn) {
-  int64_t count = 1, rank = 0;
-  SmallVector<SmallVector<Value>> scalars;
-  for (Value v : values) {
-    auto type = cast<RankedTensorType>(v.getType());
-    if (type.getRank() > 1 || !type.hasStaticShape())
-      return Value();
-    rank = std::max(rank, type.getRank());
-    if (type.getNumElements() != 1)
-      count = type.getNumElements();
-  }
-  for (Value v : values) {
-    auto known = n.elements(v);
-    if (!known)
-      return Value();
-    scalars.push_back(std::move(*known));
-  }
-  SmallVector<Value> result;
-  for (int64_t i = 0; i < count; ++i) {
-    SmallVector<Value> args;
-    for (ArrayRef<Value> s : scalars)
-      args.push_back(s[s.size() == 1 ? 0 : i]);
-    Block *block = n.b.getInsertionBlock();
-    auto at = n.b.getInsertionPoint();
-    Operation *before = at == block->begin() ? nullptr : &*std::prev(at);
-    result.push_back(foldNewOps(n.b, before, fn(n.b, args)));
-  }
-  SmallVector<int64_t> shape(rank, count);
-  return n.fromElements(result, RankedTensorType::get(shape, element));
-}
-
-Value Node::sizesTensor(ArrayRef<OpFoldResult> values) {
-  SmallVector<int64_t> known;
-  for (OpFoldResult v : values)
-    if (auto c = getConstantIntValue(v))
-      known.push_back(*c);
-  if (known.size() == values.size())
-    return intTensor(known);
-  SmallVector<Value> elements;
-  for (OpFoldResult v : values)
-    elements.push_back(arith::IndexCastOp::create(b, b.getI64Type(), index(v)));
-  return tensor::FromElementsOp::create(b, elements);
-}
-
 //===--- tensors ----------------------------------------------------------===//
 
 Value Node::empty(ArrayRef<OpFoldResult> sizes, Type element) {
@@ -459,7 +207,8 @@ FailureOr<Value> Node::broadcastTo(Value tensor, ArrayRef<OpFoldResult> sizes) {
     int64_t mine = type.getDimSize(d);
     auto out = getConstantIntValue(sizes[lead + d]);
     if (mine != 1 && out && mine != ShapedType::kDynamic && *out != mine) {
-      (void)error("cannot broadcast size " + Twine(mine) + " to " + Twine(*out));
+      (void)error("cannot broadcast size " + Twine(mine) + " to " +
+                  Twine(*out));
       return failure();
     }
     ambiguous |= ShapedType::isDynamic(mine) && out != 1 &&
@@ -475,8 +224,8 @@ FailureOr<Value> Node::broadcastTo(Value tensor, ArrayRef<OpFoldResult> sizes) {
                         Value dim = tensor::DimOp::create(b, tensor, d);
                         Value isOne = arith::CmpIOp::create(
                             b, arith::CmpIPredicate::eq, dim, one);
-                        from.push_back(arith::SelectOp::create(
-                            b, isOne, zero, at[lead + d]));
+                        from.push_back(arith::SelectOp::create(b, isOne, zero,
+                                                               at[lead + d]));
                       }
                       return extract(b, tensor, from);
                     });
@@ -654,8 +403,9 @@ Value Node::dropDims(Value tensor, ArrayRef<int64_t> positions) {
   return reshape(tensor, result);
 }
 
-/// A reshape with dynamic sizes that merges and splits neighbours whose products
-/// are known to agree: collapse, then expand. Null when it does not apply.
+/// A reshape with dynamic sizes that merges and splits neighbours whose
+/// products are known to agree: collapse, then expand. Null when it does not
+/// apply.
 static Value reshapeGroups(Node &n, Value tensor, ArrayRef<OpFoldResult> to,
                            RankedTensorType resultType) {
   SmallVector<OpFoldResult> from = n.sizes(tensor);
@@ -722,7 +472,8 @@ static Value reshapeGroups(Node &n, Value tensor, ArrayRef<OpFoldResult> to,
     for (int64_t d : g)
       p = n.mul(p, from[d]);
     merged.push_back(p);
-    mergedShape.push_back(getConstantIntValue(p).value_or(ShapedType::kDynamic));
+    mergedShape.push_back(
+        getConstantIntValue(p).value_or(ShapedType::kDynamic));
   }
   Type element = resultType.getElementType();
   auto mergedType = RankedTensorType::get(mergedShape, element);
@@ -740,9 +491,9 @@ Value Node::reshape(Value tensor, ArrayRef<OpFoldResult> sizes) {
   auto type = cast<RankedTensorType>(tensor.getType());
   SmallVector<int64_t> shape = staticShape(sizes);
   auto resultType = RankedTensorType::get(shape, type.getElementType());
-  if (resultType == type &&
-      llvm::all_of(llvm::enumerate(sizes),
-                   [&](auto s) { return sameSize(s.value(), size(tensor, s.index())); }))
+  if (resultType == type && llvm::all_of(llvm::enumerate(sizes), [&](auto s) {
+        return sameSize(s.value(), size(tensor, s.index()));
+      }))
     return tensor;
   if (type.getRank() <= 1 && resultType.getRank() <= 1)
     if (auto known = elements(tensor))
@@ -751,7 +502,8 @@ Value Node::reshape(Value tensor, ArrayRef<OpFoldResult> sizes) {
       resultType.hasStaticShape() && matchPattern(tensor, m_Constant(&value)))
     return constantTensor(value.reshape(resultType));
   if (type.hasStaticShape() && resultType.hasStaticShape()) {
-    if (auto reassociation = getReassociationIndicesForReshape(type, resultType)) {
+    if (auto reassociation =
+            getReassociationIndicesForReshape(type, resultType)) {
       if (type.getRank() > resultType.getRank())
         return tensor::CollapseShapeOp::create(b, resultType, tensor,
                                                *reassociation);
@@ -761,16 +513,18 @@ Value Node::reshape(Value tensor, ArrayRef<OpFoldResult> sizes) {
     }
     // Through one dimension: collapse all, expand all.
     if (type.getNumElements() != 0) {
-      auto flat = RankedTensorType::get({type.getNumElements()},
-                                        type.getElementType());
-      ReassociationIndices all = llvm::to_vector<2>(llvm::seq<int64_t>(0, type.getRank()));
-      Value line = type.getRank() == 1
-                       ? tensor
-                       : tensor::CollapseShapeOp::create(
-                             b, flat, tensor,
-                             type.getRank() ? SmallVector<ReassociationIndices>{all}
-                                            : SmallVector<ReassociationIndices>{})
-                             .getResult();
+      auto flat =
+          RankedTensorType::get({type.getNumElements()}, type.getElementType());
+      ReassociationIndices all =
+          llvm::to_vector<2>(llvm::seq<int64_t>(0, type.getRank()));
+      Value line =
+          type.getRank() == 1
+              ? tensor
+              : tensor::CollapseShapeOp::create(
+                    b, flat, tensor,
+                    type.getRank() ? SmallVector<ReassociationIndices>{all}
+                                   : SmallVector<ReassociationIndices>{})
+                    .getResult();
       if (type.getRank() == 0)
         line = tensor::ExpandShapeOp::create(b, flat, tensor,
                                              ArrayRef<ReassociationIndices>{});
@@ -813,7 +567,8 @@ Value Node::transpose(Value tensor, ArrayRef<int64_t> permutation) {
 }
 
 Value Node::slice(Value tensor, ArrayRef<OpFoldResult> offsets,
-                  ArrayRef<OpFoldResult> sizes, ArrayRef<OpFoldResult> strides) {
+                  ArrayRef<OpFoldResult> sizes,
+                  ArrayRef<OpFoldResult> strides) {
   // An empty slice may start at the end, which extract_slice refuses.
   auto isZero = [](OpFoldResult v) { return getConstantIntValue(v) == 0; };
   if (llvm::any_of(sizes, isZero))
@@ -858,14 +613,15 @@ Value Node::concat(ValueRange tensors, int64_t axis) {
       if (!getConstantIntValue(total[d]) && static_cast<int64_t>(d) != axis)
         total[d] = size(t, d);
   }
-  Value result =
-      empty(total, cast<RankedTensorType>(tensors[0].getType()).getElementType());
+  Value result = empty(
+      total, cast<RankedTensorType>(tensors[0].getType()).getElementType());
   SmallVector<OpFoldResult> offsets(total.size(), b.getIndexAttr(0));
   SmallVector<OpFoldResult> ones(total.size(), b.getIndexAttr(1));
   for (Value t : tensors) {
     if (llvm::is_contained(cast<RankedTensorType>(t.getType()).getShape(), 0))
       continue;
-    result = tensor::InsertSliceOp::create(b, t, result, offsets, sizes(t), ones);
+    result =
+        tensor::InsertSliceOp::create(b, t, result, offsets, sizes(t), ones);
     offsets[axis] = add(offsets[axis], size(t, axis));
   }
   return result;
@@ -876,7 +632,8 @@ Value Node::matmul(Value a, Value bMatrix, Type element) {
   auto bType = cast<RankedTensorType>(bMatrix.getType());
   result.back() = size(bMatrix, bType.getRank() - 1);
   Value init = empty(result, element);
-  auto op = nn::MatmulOp::create(b, init.getType(), a, bMatrix, ValueRange(), init);
+  auto op =
+      nn::MatmulOp::create(b, init.getType(), a, bMatrix, ValueRange(), init);
   epilogue(op.getEpilogue(), element, {}, nullptr);
   return op.getResult();
 }

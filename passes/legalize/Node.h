@@ -229,6 +229,12 @@ Value clampIndex(mlir::ImplicitLocOpBuilder &b, Value i, Value size);
 /// Folds the operations between `from` (exclusive; null: block start) and the
 /// insertion point, and returns what `value` became.
 Value foldNewOps(mlir::ImplicitLocOpBuilder &b, mlir::Operation *from, Value value);
+/// Tensors up to this many elements are computed scalar by scalar (see
+/// Node::elements).
+inline constexpr int64_t kMaxElements = 64;
+/// An elementwise operation on tensors whose scalars are known: done scalar by
+/// scalar and folded. Null when it does not apply.
+Value onElements(Node &n, ValueRange values, Type element, ScalarFn fn);
 /// tensor.extract, signless.
 Value extract(mlir::ImplicitLocOpBuilder &b, Value tensor, ValueRange indices);
 

@@ -23,6 +23,8 @@ static std::vector<OpEntry> buildTable() {
   addResize(table);
   addScatter(table);
   addMatrix(table);
+  addEinsum(table);
+  addSampling(table);
   addElementwise(table);
   std::sort(table.begin(), table.end(), [](const OpEntry &x, const OpEntry &y) {
     return std::tie(x.domain, x.name, x.sinceVersion) <

@@ -42,6 +42,8 @@ void addSlices(std::vector<OpEntry> &table);
 void addResize(std::vector<OpEntry> &table);
 void addScatter(std::vector<OpEntry> &table);
 void addMatrix(std::vector<OpEntry> &table);
+void addEinsum(std::vector<OpEntry> &table);
+void addSampling(std::vector<OpEntry> &table);
 void addElementwise(std::vector<OpEntry> &table);
 
 } // namespace dlc::legalize
