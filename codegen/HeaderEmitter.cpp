@@ -20,8 +20,8 @@ std::string cFloat(double value) {
 
 class Printer {
 public:
-  Printer(const ModelInfo &info, StringRef compiler)
-      : info(info), compiler(compiler), out(text) {}
+  Printer(const ModelInfo &info, StringRef compiler, uint64_t weights)
+      : info(info), compiler(compiler), weights(weights), out(text) {}
 
   std::string print() {
     out << "/* " << info.name << ".h: the model '" << info.name << "', compiled by "
@@ -45,6 +45,14 @@ public:
       printTensor("OUTPUT", "Output", i, tensor);
     printEntry();
     printDescriptor();
+    if (weights) {
+      macro("WEIGHTS_BYTES", std::to_string(weights) + "u",
+            "Size of " + info.name + ".weights in bytes.");
+      out << "/** The contents of " << info.name
+          << ".weights, provided by you, aligned to 16 bytes. */\n"
+          << "extern const unsigned char " << info.name << "_weights[" << info.macro
+          << "_WEIGHTS_BYTES];\n\n";
+    }
     printAccessors("input", info.inputs);
     printAccessors("output", info.outputs);
     out << "#ifdef __cplusplus\n}\n#endif\n#endif\n";
@@ -144,13 +152,15 @@ private:
 
   const ModelInfo &info;
   StringRef compiler;
+  uint64_t weights;
   std::string text;
   llvm::raw_string_ostream out;
 };
 } // namespace
 
-std::string dlc::codegen::emitHeader(const ModelInfo &info, StringRef compiler) {
-  return Printer(info, compiler).print();
+std::string dlc::codegen::emitHeader(const ModelInfo &info, StringRef compiler,
+                                     uint64_t externalWeightsBytes) {
+  return Printer(info, compiler, externalWeightsBytes).print();
 }
 
 std::string dlc::codegen::cString(StringRef text) {

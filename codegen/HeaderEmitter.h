@@ -5,8 +5,11 @@
 
 namespace dlc::codegen {
 /// The text of the header: C11 and C++17, without warnings whatever the names in
-/// the model are. @param compiler  e.g. "dlc 0.1.0"
-std::string emitHeader(const ModelInfo &info, llvm::StringRef compiler);
+/// the model are.
+/// @param compiler              e.g. "dlc 0.1.0"
+/// @param externalWeightsBytes  size of NAME_weights; 0 when they are in the object
+std::string emitHeader(const ModelInfo &info, llvm::StringRef compiler,
+                       uint64_t externalWeightsBytes = 0);
 
 /// `text` between the quotes of a C string literal.
 std::string cString(llvm::StringRef text);

@@ -151,4 +151,9 @@ void codegen::optimize(llvm::Module &module, llvm::TargetMachine &machine,
                                   : hosted ? llvm::OptimizationLevel::O3
                                            : llvm::OptimizationLevel::O2;
   builder.buildPerModuleDefaultPipeline(level).run(module, modules);
+  // Equal constants are merged by now. Left without an address of their own,
+  // small ones would go to another, mergeable section of the same name.
+  for (llvm::GlobalVariable &global : module.globals())
+    if (global.hasSection())
+      global.setUnnamedAddr(llvm::GlobalValue::UnnamedAddr::None);
 }

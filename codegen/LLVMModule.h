@@ -20,6 +20,10 @@ std::unique_ptr<llvm::Module> translateToLLVM(mlir::ModuleOp lowered,
 bool addDescriptor(llvm::Module &module, const ModelInfo &info,
                    const EmitOptions &options, bool hosted);
 
+/// Moves weights out of `module`, which then reads them at the external symbol
+/// NAME_weights, and returns its contents (aligned to 16 bytes).
+std::string extractWeights(llvm::Module &module, const ModelInfo &info);
+
 /// Runs LLVM's pipeline for what is to be spent.
 void optimize(llvm::Module &module, llvm::TargetMachine &machine,
               const EmitOptions &options, bool hosted);

@@ -1,8 +1,8 @@
 // This file collects what header, manifest and descriptor say from the last IR.
 #include "codegen/ModelInfo.h"
 
+#include "codegen/Origin.h"
 #include "dialects/RT/RT.h"
-#include "mlir/Interfaces/ViewLikeInterface.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringSet.h"
 
@@ -50,14 +50,6 @@ std::string dtypeOf(Type type) {
         .str();
   }
   return "";
-}
-
-/// Bytes of one element in memory.
-uint64_t elementBytes(Type type) {
-  if (type.isIndex())
-    return 8;
-  return type.isIntOrFloat() ? llvm::divideCeil(type.getIntOrFloatBitWidth(), 8)
-                             : 0;
 }
 
 /// Bytes of a memref of static shape; 0 otherwise.
@@ -113,50 +105,6 @@ FailureOr<TensorInfo> tensorInfo(func::FuncOp entry, DictionaryAttr facts,
     tensor.arenaOffset = offset.getValue().getZExtValue();
   tensor.align = dtype->bytes;
   return tensor;
-}
-
-/// Follows views to what they look at, adding up known byte offsets.
-struct Origin {
-  Value base;
-  std::optional<uint64_t> offset = 0;
-};
-Origin originOf(Value value) {
-  Origin origin{value, 0};
-  while (Operation *op = origin.base.getDefiningOp()) {
-    if (auto view = dyn_cast<memref::ViewOp>(op)) {
-      APInt shift;
-      if (origin.offset && matchPattern(view.getByteShift(), m_ConstantInt(&shift)))
-        *origin.offset += shift.getZExtValue();
-      else
-        origin.offset = std::nullopt;
-      origin.base = view.getSource();
-      continue;
-    }
-    auto viewLike = dyn_cast<ViewLikeOpInterface>(op);
-    if (!viewLike)
-      break;
-    // Strided offsets are relative to the source, but reinterpret_cast's are not.
-    if (isa<memref::SubViewOp>(op)) {
-      auto offsetOf = [](Value v) -> std::optional<int64_t> {
-        auto type = cast<MemRefType>(v.getType());
-        SmallVector<int64_t> strides;
-        int64_t offset;
-        if (failed(type.getStridesAndOffset(strides, offset)) ||
-            ShapedType::isDynamic(offset))
-          return std::nullopt;
-        return offset * elementBytes(type.getElementType());
-      };
-      auto here = offsetOf(op->getResult(0)), there = offsetOf(viewLike.getViewSource());
-      if (origin.offset && here && there)
-        *origin.offset += *here - *there;
-      else
-        origin.offset = std::nullopt;
-    } else if (!isa<memref::CastOp, memref::CollapseShapeOp, memref::ExpandShapeOp>(op)) {
-      origin.offset = std::nullopt;
-    }
-    origin.base = viewLike.getViewSource();
-  }
-  return origin;
 }
 
 class Collector {

@@ -145,6 +145,9 @@ public:
     llvmModule = translateToLLVM(*lowered, context, info, options, *machine);
     if (!llvmModule)
       return failure();
+    if (options.externalWeights)
+      result.weights = extractWeights(*llvmModule, info);
+    result.weightsBytes = result.weights.size();
     if (!safely([&] { generateAll(); }))
       return failure();
     llvm::DenseMap<const llvm::Function *, uint64_t> known;

@@ -11,6 +11,8 @@ struct EmitOptions {
   /// Calls dlc_profile_begin and dlc_profile_end around every layer, and puts the
   /// table of layers (names, nodes, macs) into the descriptor.
   bool profile = false;
+  /// Leaves the weights out of the object: CompiledModel::weights.
+  bool externalWeights = false;
   bool assembly = false; ///< fill CompiledModel::assembly
   bool llvm = false;     ///< fill CompiledModel::llvm
 };
@@ -20,6 +22,9 @@ struct EmitOptions {
 struct CompiledModel {
   llvm::SmallVector<char, 0> object;
   std::string assembly, llvm;
+  /// With externalWeights, what the user provides as `const unsigned char
+  /// NAME_weights[]`, aligned to 16 bytes.
+  std::string weights;
   uint64_t codeBytes = 0;    ///< all else that is loaded: code, tables, descriptor
   uint64_t weightsBytes = 0; ///< section .rodata.NAME.weights
   /// The deepest chain of frames from the entry down, without the support

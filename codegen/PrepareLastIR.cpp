@@ -1,10 +1,13 @@
 // This file brings the last IR into the form that converts to LLVM op by op.
 #include "codegen/LowerToLLVM.h"
 
+#include "codegen/Origin.h"
 #include "dialects/RT/RT.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 
 using namespace mlir;
 using namespace dlc;
+using namespace dlc::codegen;
 
 namespace {
 /// Whether a memref can be passed as one pointer: its descriptor follows from
@@ -178,6 +181,50 @@ void expandCopy(memref::CopyOp copy) {
   copy.erase();
 }
 
+/// How many bytes the address of `value` is a multiple of, as far as it can be
+/// seen; at least that of an element.
+uint64_t alignmentOf(Value value) {
+  auto type = cast<MemRefType>(value.getType());
+  Origin origin = originOf(value);
+  uint64_t element = std::max<uint64_t>(elementBytes(type.getElementType()), 1);
+  uint64_t base = element;
+  if (auto argument = dyn_cast<BlockArgument>(origin.base)) {
+    auto function = dyn_cast<func::FuncOp>(argument.getOwner()->getParentOp());
+    auto given = function && argument.getOwner()->isEntryBlock()
+                     ? function.getArgAttrOfType<IntegerAttr>(
+                           argument.getArgNumber(),
+                           LLVM::LLVMDialect::getAlignAttrName())
+                     : IntegerAttr();
+    if (given)
+      base = given.getInt();
+  } else if (auto get = origin.base.getDefiningOp<memref::GetGlobalOp>()) {
+    // As LLVMModule.cpp aligns weights.
+    uint64_t bytes = elementBytes(get.getType().getElementType()) *
+                     std::max<int64_t>(get.getType().getNumElements(), 0);
+    while (base < rt::kArenaAlign && base * 2 <= bytes)
+      base *= 2;
+  }
+  if (!origin.offset)
+    return std::min(base, element);
+  return *origin.offset ? std::min(base, *origin.offset & -*origin.offset) : base;
+}
+
+/// Tells private functions how far the buffers that they get are aligned: x86
+/// folds aligned loads into arithmetic, Cortex-M loads several words at once.
+/// `calls` are all there are; the callers' own arguments have been looked at.
+void alignArguments(func::FuncOp function, ArrayRef<func::CallOp> calls) {
+  for (auto [i, type] : llvm::enumerate(function.getArgumentTypes())) {
+    auto memref = dyn_cast<MemRefType>(type);
+    StringRef name = LLVM::LLVMDialect::getAlignAttrName();
+    if (!memref || !isBarePointer(memref) || function.getArgAttr(i, name))
+      continue;
+    uint64_t align = rt::kArenaAlign;
+    for (func::CallOp call : calls)
+      align = std::min(align, alignmentOf(call.getOperand(i)));
+    function.setArgAttr(i, name, OpBuilder(function).getI64IntegerAttr(align));
+  }
+}
+
 /// The entry returns dlc_status 0.
 void returnStatus(func::FuncOp entry) {
   OpBuilder b(entry.getContext());
@@ -201,6 +248,17 @@ LogicalResult codegen::prepareLastIR(ModuleOp module) {
   module.walk([&](memref::CopyOp copy) { copies.push_back(copy); });
   for (memref::CopyOp copy : copies)
     expandCopy(copy);
+  // The arena is aligned by contract. Layers are called from the entry, so one
+  // step down from it sees most of what there is to see.
+  for (func::FuncOp function : module.getOps<func::FuncOp>())
+    for (unsigned i = 0; i < function.getNumArguments(); ++i)
+      if (function.getArgAttr(i, rt::kArena))
+        function.setArgAttr(i, LLVM::LLVMDialect::getAlignAttrName(),
+                            OpBuilder(function).getI64IntegerAttr(rt::kArenaAlign));
+  for (func::FuncOp function : module.getOps<func::FuncOp>())
+    if (function.isPrivate() && function->hasAttr(rt::kLayer) &&
+        !calls[function.getName()].empty())
+      alignArguments(function, calls[function.getName()]);
   for (func::FuncOp function : module.getOps<func::FuncOp>()) {
     for (Type type : function.getFunctionType().getResults())
       if (isa<BaseMemRefType>(type))

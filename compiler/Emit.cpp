@@ -6,6 +6,7 @@
 #include "codegen/Linker.h"
 #include "codegen/ManifestEmitter.h"
 #include "codegen/ObjectEmitter.h"
+#include "codegen/ReportEmitter.h"
 #include "compiler/Driver.h"
 #include "dialects/RT/RT.h"
 
@@ -63,9 +64,11 @@ int writeAll(llvm::ArrayRef<OutputFile> files) {
       return discard();
     }
   }
-  for (auto [file, temporary] : llvm::zip(files, written))
-    if (llvm::Error error = temporary.keep(file.path)) {
-      cannotWrite(file.path, std::move(error));
+  for (size_t i = 0; i < files.size(); ++i)
+    if (llvm::Error error = written[i].keep(files[i].path)) {
+      cannotWrite(files[i].path, std::move(error));
+      while (i-- > 0)
+        llvm::sys::fs::remove(files[i].path);
       return discard();
     }
   return kOk;
@@ -99,6 +102,7 @@ codegen::EmitOptions emitOptions(const CompileOptions &options) {
                            ? codegen::OptimizeFor::Ram
                            : codegen::OptimizeFor::Speed;
   result.profile = options.profile;
+  result.externalWeights = options.externalWeights;
   result.assembly = llvm::is_contained(options.emit, "asm");
   result.llvm = llvm::is_contained(options.emit, "llvm");
   return result;
@@ -116,7 +120,7 @@ int dlc::emitAll(ModuleOp module, const CompileOptions &options) {
     return kDefect;
   codegen::CompiledModel compiled;
   // Only these need no object.
-  if (!llvm::all_of(options.emit, [](llvm::StringRef kind) {
+  if (options.externalWeights || !llvm::all_of(options.emit, [](llvm::StringRef kind) {
         return kind == "mlir" || kind == "header" || kind == "cpp";
       })) {
     auto result = codegen::compileModel(module, *info, emitOptions(options));
@@ -137,11 +141,16 @@ int dlc::emitAll(ModuleOp module, const CompileOptions &options) {
     else if (kind == "mlir")
       files.push_back({prefix + ".mlir", printModule(module, options.elideConstants)});
     else if (kind == "header")
-      files.push_back({prefix + ".h", codegen::emitHeader(*info, compiler)});
+      files.push_back({prefix + ".h", codegen::emitHeader(
+                                          *info, compiler, compiled.weights.size())});
     else if (kind == "manifest")
       files.push_back({prefix + ".json",
                        codegen::emitManifest(*info, compiled,
                                              sha256OfFile(options.input), compiler)});
+    else if (kind == "report")
+      files.push_back({prefix + ".html",
+                       codegen::emitReport(*info, compiled,
+                                           sha256OfFile(options.input), compiler)});
     else if (kind == "cpp") {
       std::string text;
       llvm::raw_string_ostream stream(text);
@@ -157,11 +166,9 @@ int dlc::emitAll(ModuleOp module, const CompileOptions &options) {
         return kBadUsage;
       }
       files.push_back({prefix + (kind == "lib" ? ".a" : ".so"), std::move(*library)});
-    } else {
-      llvm::errs() << "dlc-compile: error: --emit=" << kind
-                   << " is not available in this build\n";
-      return kBadUsage;
     }
   }
+  if (options.externalWeights)
+    files.push_back({prefix + ".weights", compiled.weights});
   return writeAll(files);
 }

@@ -1,6 +1,6 @@
 // Names that are no identifiers, keywords, macros, ends of comments, trigraphs or
 // twins: the header stays C11 and C++17 without a warning, the manifest JSON.
-// RUN: dlc-emit %s -o %t --emit=obj,header,manifest
+// RUN: dlc-emit %s -o %t --emit=obj,header,manifest,report
 // RUN: echo '#include "%t.h"' > %t.c
 // RUN: echo 'int main(void) { return sizeof(HOSTILE_INPUT5_NAME) == 5 ? 0 : 1; }' >> %t.c
 // RUN: gcc -std=c11 -Wall -Wextra -Werror -pedantic -I%source/runtime-lite/include %t.c -o %t.exe
@@ -9,11 +9,14 @@
 // RUN: %t.exe
 // RUN: %python -c "import json, sys; m = json.load(open(sys.argv[1])); assert m['inputs'][5]['name'] == '*/?\"', m" %t.json
 // RUN: FileCheck %s < %t.h
+// RUN: %python -c "import html.parser, sys; p = html.parser.HTMLParser(); p.feed(open(sys.argv[1]).read()); p.close()" %t.html
+// RUN: FileCheck %s --check-prefix=REPORT < %t.html
 // REQUIRES: gcc
 
 // CHECK: #define HOSTILE_INPUT4_NAME "a\\b\012c"
 // CHECK: #define HOSTILE_INPUT5_NAME "*/\?\""
 // CHECK: dlc_status hostile_run(void *arena, const uint8_t *m_while, const uint8_t *arena_2, const uint8_t *int8_max, const uint8_t *m0_0, const uint8_t *a_b_c, const uint8_t *m, const uint8_t *m_2, const uint8_t *m_while_2, uint8_t *m_size_t);
+// REPORT: <code>*/ &quot;quoted&quot; \</code>
 
 module attributes {rt.name = "hostile"} {
   func.func private @hostile_layer_0(%a: memref<4xi8>, %y: memref<4xi8>) attributes {rt.layer = {name = "*/ \22quoted\22 \\"}} {

@@ -1,11 +1,12 @@
 // dlc-emit: runs code generation alone, on a hand-written module of the last IR.
 //
 //   dlc-emit FILE.mlir -o PREFIX [--target=T] [--mcpu=C] [--mattr=F]
-//            [--emit=obj,asm,llvm,cpp,header,manifest,lib,shared] [-Osize] [--profile]
+//            [--emit=obj,asm,llvm,cpp,header,manifest,report,lib,shared] [-Osize] [--profile] [--weights=external]
 #include "codegen/CppEmitter.h"
 #include "codegen/HeaderEmitter.h"
 #include "codegen/Linker.h"
 #include "codegen/ManifestEmitter.h"
+#include "codegen/ReportEmitter.h"
 #include "codegen/ObjectEmitter.h"
 #include "compiler/Registration.h"
 #include "compiler/Target.h"
@@ -44,6 +45,8 @@ int main(int argc, char **argv) {
       emit = arg;
     else if (arg == "-Osize")
       options.optimizeFor = codegen::OptimizeFor::Size;
+    else if (arg == "--weights=external")
+      options.externalWeights = true;
     else if (arg == "--profile")
       options.profile = true;
     else
@@ -102,12 +105,17 @@ int main(int argc, char **argv) {
         return 2;
       }
       ok &= writeFile(prefix + (kind == "lib" ? ".a" : ".so"), *library);
-    } else if (kind == "header")
-      ok &= writeFile(prefix + ".h", codegen::emitHeader(*info, "dlc-emit"));
+    } else if (kind == "report")
+      ok &= writeFile(prefix + ".html",
+                      codegen::emitReport(*info, *compiled, "", "dlc-emit"));
+    else if (kind == "header")
+      ok &= writeFile(prefix + ".h", codegen::emitHeader(*info, "dlc-emit", compiled->weights.size()));
     else if (kind == "manifest")
       ok &= writeFile(prefix + ".json",
                       codegen::emitManifest(*info, *compiled, "", "dlc-emit"));
   }
+  if (options.externalWeights)
+    ok &= writeFile(prefix + ".weights", compiled->weights);
   llvm::outs() << "code " << compiled->codeBytes << " weights "
                << compiled->weightsBytes << " stack " << compiled->stackBytes
                << " undefined";
