@@ -74,6 +74,8 @@ FailureOr<TensorInfo> tensorInfo(func::FuncOp entry, DictionaryAttr facts,
     tensor.name = (Twine(role) + Twine(index)).str();
   if (auto dtype = facts.getAs<StringAttr>("dtype"))
     tensor.dtype = dtype.str();
+  else if (auto element = facts.getAs<TypeAttr>("type")) // keeps ONNX's signedness
+    tensor.dtype = dtypeOf(element.getValue());
   else
     tensor.dtype = dtypeOf(type.getElementType());
   const DType *dtype = findDType(tensor.dtype);

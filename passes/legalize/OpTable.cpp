@@ -9,6 +9,10 @@ using namespace dlc::legalize;
 static std::vector<OpEntry> buildTable() {
   std::vector<OpEntry> table;
   addCast(table);
+  addLoss(table);
+  addNormalization(table);
+  addQuantize(table);
+  addRecurrent(table);
   addReduce(table);
   addUnary(table);
   addBatchNorm(table);

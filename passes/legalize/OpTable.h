@@ -27,6 +27,10 @@ bool knowsOperator(llvm::StringRef domain, llvm::StringRef name);
 llvm::ArrayRef<OpEntry> allOps();
 
 // Each family adds its entries; one function per file in this folder.
+void addLoss(std::vector<OpEntry> &table);
+void addNormalization(std::vector<OpEntry> &table);
+void addQuantize(std::vector<OpEntry> &table);
+void addRecurrent(std::vector<OpEntry> &table);
 void addCast(std::vector<OpEntry> &table);
 void addReduce(std::vector<OpEntry> &table);
 void addUnary(std::vector<OpEntry> &table);

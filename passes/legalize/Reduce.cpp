@@ -1,5 +1,6 @@
 // This file lowers reductions, ArgMax/ArgMin, softmaxes.
 #include "passes/legalize/OpTable.h"
+#include "passes/legalize/Reductions.h"
 #include "passes/legalize/Scalar.h"
 
 using namespace mlir;
@@ -18,7 +19,7 @@ struct Reduction {
 } // namespace
 
 /// Type that sums are formed in: f16 and bf16 in f32.
-static Type accumulator(Type element, OpBuilder &b) {
+Type dlc::legalize::accumulator(Type element, OpBuilder &b) {
   auto f = dyn_cast<FloatType>(element);
   return f && f.getWidth() < 32 ? Type(b.getF32Type()) : element;
 }
@@ -37,7 +38,7 @@ static Value initial(Node &n, Type element, double init) {
 }
 
 /// Product of the sizes of `axes`, as a scalar of `type`.
-static Value countOf(Node &n, Value tensor, ArrayRef<int64_t> axes, Type type) {
+Value dlc::legalize::countOf(Node &n, Value tensor, ArrayRef<int64_t> axes, Type type) {
   OpFoldResult count = n.b.getIndexAttr(1);
   for (int64_t a : axes)
     count = n.mul(count, n.size(tensor, a));
@@ -47,14 +48,14 @@ static Value countOf(Node &n, Value tensor, ArrayRef<int64_t> axes, Type type) {
   return Node::castScalar(n.b, i, n.b.getI64Type(), type);
 }
 
-static Value reduceMax(Node &n, Value x, ArrayRef<int64_t> axes) {
+Value dlc::legalize::reduceMax(Node &n, Value x, ArrayRef<int64_t> axes) {
   Type element = getElementTypeOrSelf(x.getType());
   return n.reduce(x, axes, initial(n, element, -INFINITY),
                   [](ImplicitLocOpBuilder &b, Value v, Value acc) -> Value {
                     return Scalar(b, v).max(Scalar(b, acc));
                   });
 }
-static Value reduceSum(Node &n, Value x, ArrayRef<int64_t> axes) {
+Value dlc::legalize::reduceSum(Node &n, Value x, ArrayRef<int64_t> axes) {
   Type element = getElementTypeOrSelf(x.getType());
   return n.reduce(x, axes, n.scalar(element, 0.0),
                   [](ImplicitLocOpBuilder &b, Value v, Value acc) -> Value {
@@ -63,7 +64,7 @@ static Value reduceSum(Node &n, Value x, ArrayRef<int64_t> axes) {
 }
 
 /// `small` (without the reduced axes) made broadcastable against the input.
-static Value keepDims(Node &n, Value small, ArrayRef<int64_t> axes) {
+Value dlc::legalize::keepDims(Node &n, Value small, ArrayRef<int64_t> axes) {
   SmallVector<int64_t> sorted(axes);
   llvm::sort(sorted);
   return n.expandDims(small, sorted);

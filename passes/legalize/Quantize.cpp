@@ -1,0 +1,257 @@
+// This file lowers QuantizeLinear, DequantizeLinear, DynamicQuantizeLinear and
+// the QLinear operators, as ONNX defines them.
+#include "passes/legalize/OpTable.h"
+#include "passes/legalize/Reductions.h"
+#include "passes/legalize/Scalar.h"
+
+using namespace mlir;
+using namespace dlc::legalize;
+
+namespace {
+/// Scale (and zero point) inputs made to fit the tensor they belong to.
+struct Quantization {
+  Value scale, zeroPoint; ///< broadcastable; zeroPoint may be null
+  bool blocked = false;   ///< one scale for each block along the axis
+  int64_t axis = 0, block = 0;
+};
+} // namespace
+
+/// Scalars stay, one value an axis position gets dimensions of size 1 after it,
+/// blocked scales keep their shape.
+static FailureOr<Quantization> parameters(Node &n, unsigned scaleIndex, int64_t rank) {
+  auto axisAttr = n.i64("axis", 1), block = n.i64("block_size", 0);
+  if (failed(axisAttr) || failed(block))
+    return failure();
+  Quantization q;
+  q.scale = n.in(scaleIndex);
+  q.zeroPoint = n.in(scaleIndex + 1);
+  int64_t scaleRank = n.rank(scaleIndex);
+  if (q.zeroPoint && n.type(scaleIndex + 1).getShape() != n.type(scaleIndex).getShape() &&
+      n.rank(scaleIndex + 1) != 0) {
+    (void)n.error("scale and zero point have different shapes");
+    return failure();
+  }
+  if (auto scale = n.constant(scaleIndex); scale && isa<FloatType>(scale->getElementType()))
+    for (APFloat v : scale->getValues<APFloat>())
+      if (v.isNaN() || v.isInfinity() || v.isZero()) {
+        (void)n.error("scale is zero, infinite or NaN");
+        return failure();
+      }
+  if (*block < 0) {
+    (void)n.error("block_size " + Twine(*block) + " is negative");
+    return failure();
+  }
+  auto single = [&](unsigned i) {
+    return n.type(i).hasStaticShape() && n.type(i).getNumElements() == 1;
+  };
+  if (single(scaleIndex) && (scaleRank <= 1)) {
+    q.scale = n.reshape(q.scale, {});
+    if (q.zeroPoint)
+      q.zeroPoint = n.reshape(q.zeroPoint, {});
+    return q;
+  }
+  auto axis = n.axis(*axisAttr, rank);
+  if (failed(axis))
+    return failure();
+  q.axis = *axis;
+  if (*block > 0) {
+    if (scaleRank != rank) {
+      (void)n.error("scale of a blocked quantization must have the input's rank");
+      return failure();
+    }
+    q.blocked = true;
+    q.block = *block;
+    return q;
+  }
+  if (scaleRank != 1) {
+    (void)n.error("scale must be a scalar or 1-D");
+    return failure();
+  }
+  int64_t size = n.type(scaleIndex).getDimSize(0);
+  int64_t expected = n.type(0).getRank() == rank ? n.type(0).getDimSize(*axis) : size;
+  if (!ShapedType::isDynamic(size) && !ShapedType::isDynamic(expected) && size != expected) {
+    (void)n.error("scale has " + Twine(size) + " elements, axis " + Twine(*axis) + " has " +
+                  Twine(expected));
+    return failure();
+  }
+  auto after = llvm::to_vector(llvm::seq<int64_t>(1, rank - *axis));
+  q.scale = n.expandDims(q.scale, after);
+  if (q.zeroPoint && cast<RankedTensorType>(q.zeroPoint.getType()).getRank() == 1)
+    q.zeroPoint = n.expandDims(q.zeroPoint, after);
+  return q;
+}
+
+/// A blocked parameter repeated to the shape of `like`.
+static Value unblock(Node &n, Value parameter, Value like, const Quantization &q) {
+  Type element = getElementTypeOrSelf(parameter.getType());
+  return n.generate(n.sizes(like), element, [&](ImplicitLocOpBuilder &b, ValueRange at) -> Value {
+    SmallVector<Value> from(at.begin(), at.end());
+    Value block = arith::ConstantIndexOp::create(b, q.block);
+    from[q.axis] = arith::DivUIOp::create(b, from[q.axis], block);
+    Value last = arith::SubIOp::create(b, tensor::DimOp::create(b, parameter, q.axis),
+                                       arith::ConstantIndexOp::create(b, 1));
+    from[q.axis] = arith::MinUIOp::create(b, from[q.axis], last);
+    return extract(b, parameter, from);
+  });
+}
+
+/// Range of a quantized type as doubles (exact up to 32 bits).
+static std::pair<double, double> rangeOf(Type type) {
+  unsigned w = type.getIntOrFloatBitWidth();
+  if (type.isUnsignedInteger())
+    return {0.0, std::ldexp(1.0, w) - 1};
+  return {-std::ldexp(1.0, w - 1), std::ldexp(1.0, w - 1) - 1};
+}
+
+/// saturate(round_half_even(x / scale) + zero_point), x a float scalar.
+static Value quantizeScalar(ImplicitLocOpBuilder &b, Value x, Value scale, Value zeroPoint,
+                            Type to) {
+  Scalar scaled = Scalar(b, x) / Scalar(b, scale);
+  if (isa<FloatType>(to)) // f8 kinds: rounding is the conversion's
+    return Node::castScalar(b, scaled, scaled.type(), to);
+  Scalar rounded = scaled.math<math::RoundEvenOp>();
+  if (zeroPoint)
+    rounded = rounded + Scalar(b, Node::castScalar(b, zeroPoint, to, scaled.type()));
+  auto [lo, hi] = rangeOf(to);
+  Scalar clamped = rounded.max(rounded.constant(lo)).min(rounded.constant(hi));
+  return Node::castScalar(b, clamped, scaled.type(), to);
+}
+
+/// (x - zero_point) * scale as a float of the scale's type.
+static Value dequantizeScalar(ImplicitLocOpBuilder &b, Value x, Type from, Value scale,
+                              Value zeroPoint) {
+  Type element = scale.getType();
+  if (isa<FloatType>(from))
+    return Scalar(b, Node::castScalar(b, x, from, element)) * Scalar(b, scale);
+  // The difference needs one more bit than the type.
+  Type wide = b.getI32Type();
+  Value v = from.getIntOrFloatBitWidth() < 32 ? Node::castScalar(b, x, from, wide) : x;
+  if (zeroPoint) {
+    Value z = from.getIntOrFloatBitWidth() < 32 ? Node::castScalar(b, zeroPoint, from, wide)
+                                                : zeroPoint;
+    v = arith::SubIOp::create(b, v, z);
+  }
+  return Scalar(b, Node::castScalar(b, v, v.getType(), element)) * Scalar(b, scale);
+}
+
+static LogicalResult lowerQuantizeLinear(Node &n) {
+  if (failed(n.requireTensors(2)))
+    return failure();
+  Type from = n.elementType(0);
+  auto outputType = n.i64("output_dtype", 0), precision = n.i64("precision", 0);
+  if (failed(outputType) || failed(precision))
+    return failure();
+  Type to = n.has(2) ? n.elementType(2)
+            : *outputType
+                ? onnxElementType(n.b.getContext(), *outputType)
+                : Type(IntegerType::get(n.b.getContext(), 8, IntegerType::Unsigned));
+  if (!to || !to.isIntOrFloat())
+    return n.error("output_dtype is not a quantized type");
+  auto q = parameters(n, 1, n.rank(0));
+  if (failed(q))
+    return failure();
+  Type scaleType = n.elementType(1);
+  if (!isa<FloatType>(scaleType))
+    return n.error("scale is not a floating-point tensor");
+  if (q->blocked) {
+    q->scale = unblock(n, q->scale, n.in(0), *q);
+    if (q->zeroPoint)
+      q->zeroPoint = unblock(n, q->zeroPoint, n.in(0), *q);
+  }
+  SmallVector<Value> values{n.in(0), q->scale};
+  if (q->zeroPoint)
+    values.push_back(q->zeroPoint);
+  // In f32 unless the input is wider; int32 inputs are exact in f64 only.
+  Type wide = from.isF64() ? Type(n.b.getF64Type()) : Type(n.b.getF32Type());
+  auto result = n.elementwise(values, to, [&](ImplicitLocOpBuilder &b, ValueRange v) {
+    Value x = Node::castScalar(b, v[0], from, wide);
+    Value s = Node::castScalar(b, v[1], scaleType, wide);
+    return quantizeScalar(b, x, s, v.size() > 2 ? v[2] : Value(), to);
+  });
+  if (failed(result))
+    return failure();
+  n.set(0, *result);
+  return success();
+}
+
+static LogicalResult lowerDequantizeLinear(Node &n) {
+  if (failed(n.requireTensors(2)))
+    return failure();
+  Type from = n.elementType(0), scaleType = n.elementType(1);
+  if (!isa<FloatType>(scaleType))
+    return n.error("scale is not a floating-point tensor");
+  auto q = parameters(n, 1, n.rank(0));
+  auto outputType = n.i64("output_dtype", 0);
+  if (failed(q) || failed(outputType))
+    return failure();
+  Type to = *outputType ? onnxElementType(n.b.getContext(), *outputType) : scaleType;
+  if (!isa_and_nonnull<FloatType>(to))
+    return n.error("output_dtype is not a floating-point type");
+  if (q->blocked) {
+    q->scale = unblock(n, q->scale, n.in(0), *q);
+    if (q->zeroPoint)
+      q->zeroPoint = unblock(n, q->zeroPoint, n.in(0), *q);
+  }
+  SmallVector<Value> values{n.in(0), q->scale};
+  if (q->zeroPoint)
+    values.push_back(q->zeroPoint);
+  auto result = n.elementwise(values, to, [&](ImplicitLocOpBuilder &b, ValueRange v) -> Value {
+    // Half types are multiplied in f32 and rounded once.
+    Type wide = accumulator(scaleType, b);
+    Value s = Node::castScalar(b, v[1], scaleType, wide);
+    Value y = dequantizeScalar(b, v[0], from, s, v.size() > 2 ? v[2] : Value());
+    return Node::castScalar(b, y, wide, to);
+  });
+  if (failed(result))
+    return failure();
+  n.set(0, *result);
+  return success();
+}
+
+static LogicalResult lowerDynamicQuantizeLinear(Node &n) {
+  if (failed(n.requireTensors(1)))
+    return failure();
+  if (!n.elementType(0).isF32())
+    return n.error("input 0 is not a float32 tensor");
+  Value x = n.in(0);
+  Type f32 = n.b.getF32Type();
+  Type u8 = IntegerType::get(n.b.getContext(), 8, IntegerType::Unsigned);
+  auto all = llvm::to_vector(llvm::seq<int64_t>(0, n.rank(0)));
+  auto extreme = [&](bool max) {
+    return n.reduce(x, all, n.scalar(f32, 0.0), // the range includes 0
+                    [&](ImplicitLocOpBuilder &b, Value v, Value acc) -> Value {
+                      return max ? Scalar(b, v).max(Scalar(b, acc))
+                                 : Scalar(b, v).min(Scalar(b, acc));
+                    });
+  };
+  Value lo = extreme(false), hi = extreme(true);
+  Value scale = n.map({lo, hi}, f32, [](ImplicitLocOpBuilder &b, ValueRange v) -> Value {
+    return (Scalar(b, v[1]) - Scalar(b, v[0])) / 255.0;
+  });
+  Value zero = n.map({lo, scale}, u8, [&](ImplicitLocOpBuilder &b, ValueRange v) -> Value {
+    Scalar s(b, v[1]);
+    Scalar safe = s.eq(s.constant(0)).select(s.constant(1), s);
+    Scalar z = (s.constant(0) - Scalar(b, v[0]) / safe);
+    z = z.max(z.constant(0)).min(z.constant(255)).math<math::RoundEvenOp>();
+    return Node::castScalar(b, z, f32, u8);
+  });
+  auto y = n.elementwise({x, scale, zero}, u8, [&](ImplicitLocOpBuilder &b, ValueRange v) {
+    Scalar s(b, v[1]);
+    Scalar safe = s.eq(s.constant(0)).select(s.constant(1), s);
+    return quantizeScalar(b, v[0], safe, v[2], u8);
+  });
+  if (failed(y))
+    return failure();
+  n.set(0, *y);
+  n.set(1, scale);
+  n.set(2, zero);
+  return success();
+}
+
+void dlc::legalize::addQuantize(std::vector<OpEntry> &table) {
+  auto add = [&](llvm::StringLiteral name, int since, llvm::StringLiteral dtypes,
+                 LowerFn fn) { table.push_back({"", name, since, kLatest, dtypes, fn}); };
+  add("QuantizeLinear", 10, "floats, int32", lowerQuantizeLinear);
+  add("DequantizeLinear", 10, "int2 to int32, float8", lowerDequantizeLinear);
+  add("DynamicQuantizeLinear", 11, "float32", lowerDynamicQuantizeLinear);
+}
