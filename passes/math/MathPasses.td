@@ -50,4 +50,40 @@ def ExpandMath : Pass<"dlc-expand-math", "::mlir::ModuleOp"> {
     "::mlir::math::MathDialect", "::mlir::memref::MemRefDialect",
     "::mlir::scf::SCFDialect", "::mlir::vector::VectorDialect"];
 }
+
+def ExpandSmallFloats : Pass<"dlc-expand-small-floats", "::mlir::ModuleOp"> {
+  let summary = "compute in f32 what is stored in f16, bf16 or f8";
+  let description = [{
+    Arithmetic on floats below 32 bits is done in f32, rounded after every
+    operation, and conversions become integer operations: to nearest, ties to
+    even, with subnormals, infinities and NaN. f64 is rounded once (to f32 with
+    the last bit set where anything was lost, then to the small format). What
+    overflows becomes infinity, NaN in formats without infinity. Small floats
+    are storage afterwards: load, store, move, bitcast.
+
+    ```mlir
+    %2 = arith.addf %0, %1 : bf16
+    // becomes
+    %a = arith.bitcast %0 : bf16 to i16
+    %b = arith.extui %a : i16 to i32
+    %c = arith.shli %b, %c16_i32 : i32
+    %d = arith.bitcast %c : i32 to f32
+    ...
+    %s = arith.addf %d, %h : f32
+    ...
+    %2 = arith.bitcast %r : i16 to bf16
+    ```
+
+    Run it after dlc-expand-math, which leaves conversions behind. Small floats
+    that loops or branches carry stay what they are.
+  }];
+  let options = [
+    Option<"nativeConversions", "native-conversions", "bool", "true",
+           "keep conversions between f16 and f32 where the target has "
+           "instructions for them (`convert_f16`)">];
+  let statistics = [
+    Statistic<"numComputed", "computed", "operations done in f32">,
+    Statistic<"numConverted", "converted", "conversions expanded">];
+  let dependentDialects = ["::mlir::arith::ArithDialect"];
+}
 #endif

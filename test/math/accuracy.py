@@ -140,53 +140,65 @@ def run(command, **kwargs):
     return result.stdout
 
 
-def build(args, names, folder):
+def lower(args, text, pipeline, path):
+    """Runs the given passes, then everything down to LLVM IR, and writes an object file."""
     target = TARGETS[args.target]
-    lanes = 4 if args.vector else 0
-    here = os.path.dirname(os.path.abspath(__file__))
     tool = lambda name: os.path.join(args.llvm, name)
-    options = "{" + ("" if args.fma else "fma=false ") + ("inline=true" if args.inline else "") + "}"
-    text = run(
-        [os.path.join(args.bin, "dlc-opt"), f"--pass-pipeline=builtin.module(dlc-expand-math{options},canonicalize,cse)"],
-        input=module(names, target["attr"], lanes),
-    )
+    opt = os.path.join(args.bin, "dlc-opt")
+    text = run([opt, f"--pass-pipeline=builtin.module({pipeline},canonicalize,cse)"], input=text)
     text = re.sub(r"module attributes \{rt\.target = [^\n]*\{\n", "module {\n", text)
     bits = 32 if "index_bits = 32" in target["attr"] else 64
+    width = f"index-bitwidth={bits}"
     text = run(
         [
-            os.path.join(args.bin, "dlc-opt"),
-            "--pass-pipeline=builtin.module(convert-vector-to-scf,convert-scf-to-cf,"
-            f"convert-vector-to-llvm,convert-math-to-llvm,convert-arith-to-llvm{{index-bitwidth={bits}}},"
-            f"convert-index-to-llvm{{index-bitwidth={bits}}},finalize-memref-to-llvm{{index-bitwidth={bits}}},"
-            f"convert-func-to-llvm{{use-bare-ptr-memref-call-conv=1 index-bitwidth={bits}}},"
-            f"convert-cf-to-llvm{{index-bitwidth={bits}}},canonicalize,reconcile-unrealized-casts)",
+            opt,
+            "--pass-pipeline=builtin.module(convert-vector-to-scf,convert-scf-to-cf,convert-vector-to-llvm,"
+            f"convert-math-to-llvm,convert-arith-to-llvm{{{width}}},convert-index-to-llvm{{{width}}},"
+            f"finalize-memref-to-llvm{{{width}}},convert-func-to-llvm{{use-bare-ptr-memref-call-conv=1 {width}}},"
+            f"convert-cf-to-llvm{{{width}}},canonicalize,reconcile-unrealized-casts)",
         ],
         input=text,
     )
     text = run([tool("mlir-translate"), "--mlir-to-llvmir"], input=text)
-    path = lambda name: os.path.join(folder, name)
-    for name, content in (("f.ll", text), ("table.inc", table(names, lanes))):
-        with open(path(name), "w") as f:
-            f.write(content)
+    with open(path + ".ll", "w") as f:
+        f.write(text)
     clang = [tool("clang")] + target["cc"] + ["-ffp-contract=off", "-Wno-override-module"]
-    run(clang + ["-c", path("f.ll"), "-o", path("f.o")])
-    source = os.path.join(here, "accuracy.c")
+    run(clang + ["-c", path + ".ll", "-o", path + ".o"])
+
+
+def link(args, source, folder):
+    """Builds a C program with f.o; returns the command that runs it."""
+    target = TARGETS[args.target]
+    here = os.path.dirname(os.path.abspath(__file__))
+    source = os.path.join(here, source)
+    path = lambda name: os.path.join(folder, name)
+    clang = os.path.join(args.llvm, "clang")
     if "multilib" in target:
         freestanding = ["-DFREESTANDING", "-ffreestanding", "-std=gnu11", "-I", folder]
-        run(clang + freestanding + ["-c", source, "-o", path("main.o")])
+        run([clang] + target["cc"] + freestanding + ["-c", source, "-o", path("main.o")])
         run(
             ["arm-none-eabi-gcc"] + target["multilib"]
             + ["-nostdlib", "-static", "-Wl,-e,_start", path("main.o"), path("f.o"), "-lgcc", "-o", path("test")]
         )
     elif "link" in target:
-        compiler = target["link"][0]
-        run([compiler, "-O2", "-ffp-contract=off", "-I", folder, "-c", source, "-o", path("main.o")])
-        run(target["link"] + [path("main.o"), path("f.o"), "-lm", "-o", path("test")])
+        compiler = target["link"]
+        run([compiler[0], "-O2", "-ffp-contract=off", "-I", folder, "-c", source, "-o", path("main.o")])
+        run(compiler + [path("main.o"), path("f.o"), "-lm", "-o", path("test")])
     else:
         # The reference is the C library's, compiled without our options.
-        run([tool("clang"), "-O2", "-std=gnu11", "-I", folder, "-c", source, "-o", path("main.o")])
-        run([tool("clang"), path("main.o"), path("f.o"), "-lm", "-o", path("test")])
+        run([clang, "-O2", "-std=gnu11", "-I", folder, "-c", source, "-o", path("main.o")])
+        run([clang, path("main.o"), path("f.o"), "-lm", "-o", path("test")])
     return target.get("run", []) + [path("test")]
+
+
+def build(args, names, folder):
+    lanes = 4 if args.vector else 0
+    options = "{" + ("" if args.fma else "fma=false ") + ("inline=true" if args.inline else "") + "}"
+    with open(os.path.join(folder, "table.inc"), "w") as f:
+        f.write(table(names, lanes))
+    text = module(names, TARGETS[args.target]["attr"], lanes)
+    lower(args, text, f"dlc-expand-math{options}", os.path.join(folder, "f"))
+    return link(args, "accuracy.c", folder)
 
 
 def main():
