@@ -90,8 +90,10 @@ static void buildKernels(OpPassManager &pm) {
   pm.addPass(memref::createFoldMemRefAliasOpsPass());
   pm.addPass(createLoopInvariantCodeMotionPass());
   pm.addPass(createLowerAffinePass());
-  // Last: what is left of the math dialect is an instruction of the target.
+  // Last: what is left of the math dialect is an instruction of the target, and
+  // small floats are storage.
   pm.addPass(dlc::createExpandMath());
+  pm.addPass(dlc::createExpandSmallFloats());
   cleanUp(pm);
 }
 

@@ -84,10 +84,17 @@ struct IntegerFacts {
   bool count = false, zeros = false;
 };
 
+/// Whether LLVM vectorizes float loops for the target.
+bool hasVectorUnit(rt::TargetAttr target) {
+  return target && target.getIsa() != "scalar" && target.getIsa() != "mve";
+}
+
 class Expander {
 public:
-  Expander(ModuleOp module, bool fma, bool inlineHelpers)
-      : module(module), helpers(module), inlineHelpers(inlineHelpers) {
+  Expander(ModuleOp module, bool fma, bool inlineHelpers, bool vectorize)
+      : module(module),
+        helpers(module, vectorize && hasVectorUnit(rt::targetOf(module))),
+        inlineHelpers(inlineHelpers) {
     rt::TargetAttr target = rt::targetOf(module);
     if (!target)
       return;
@@ -302,7 +309,7 @@ namespace {
 struct ExpandMath : dlc::impl::ExpandMathBase<ExpandMath> {
   using ExpandMathBase::ExpandMathBase;
   void runOnOperation() override {
-    Expander expander(getOperation(), fma, inlineHelpers);
+    Expander expander(getOperation(), fma, inlineHelpers, vectorize);
     // Expansions use simpler math operations, which are expanded in the next round.
     bool failed = false;
     while (!failed) {

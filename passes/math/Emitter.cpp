@@ -18,10 +18,18 @@ func::FuncOp Helpers::get(StringRef name, TypeRange arguments, Type result,
       builder, loc, name,
       FunctionType::get(module.getContext(), arguments, result));
   function.setPrivate();
-  if (inlineAlways)
-    function->setAttr("always_inline", UnitAttr::get(module.getContext()));
   auto b = ImplicitLocOpBuilder::atBlockBegin(loc, function.addEntryBlock());
   func::ReturnOp::create(b, body(b, function.getArguments()));
+  // A loop with a call is not vectorized; one with a branch is not either.
+  bool straight = !function
+                       .walk([](Operation *op) {
+                         return isa<scf::SCFDialect>(op->getDialect())
+                                    ? WalkResult::interrupt()
+                                    : WalkResult::advance();
+                       })
+                       .wasInterrupted();
+  if (inlineStraight && straight)
+    function->setAttr("always_inline", UnitAttr::get(module.getContext()));
   ++made;
   return function;
 }

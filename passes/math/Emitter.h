@@ -37,8 +37,9 @@ struct Native {
 /// Private functions that hold expanded bodies, made on first use.
 class Helpers {
 public:
-  explicit Helpers(mlir::ModuleOp module, bool inlineAlways = false)
-      : module(module), inlineAlways(inlineAlways) {}
+  /// `inlineStraight`: LLVM is to inline bodies without branches everywhere.
+  explicit Helpers(mlir::ModuleOp module, bool inlineStraight = false)
+      : module(module), inlineStraight(inlineStraight) {}
   using Body = llvm::function_ref<mlir::Value(mlir::ImplicitLocOpBuilder &,
                                               mlir::ValueRange)>;
   mlir::func::FuncOp get(llvm::StringRef name, mlir::TypeRange arguments,
@@ -50,7 +51,7 @@ public:
 
 private:
   mlir::ModuleOp module;
-  bool inlineAlways;
+  bool inlineStraight;
 };
 
 /// A number in two parts, |lo| <= ulp(hi)/2.

@@ -41,7 +41,10 @@ def ExpandMath : Pass<"dlc-expand-math", "::mlir::ModuleOp"> {
     Option<"fma", "fma", "bool", "true",
            "use fused multiply-add where the target has it">,
     Option<"inlineHelpers", "inline", "bool", "false",
-           "inline large bodies on scalars, too">];
+           "inline large bodies on scalars, too">,
+    Option<"vectorize", "vectorize", "bool", "true",
+           "mark functions without branches `always_inline` where the target "
+           "has vectors, so that LLVM vectorizes loops that call them">];
   let statistics = [
     Statistic<"numExpanded", "expanded", "operations expanded">,
     Statistic<"numHelpers", "helpers", "private functions made">];

@@ -58,6 +58,8 @@ def main():
     parser.add_argument("--native", action="store_true", help="keep the target's own conversions")
     parser.add_argument("--keep", help="folder for the generated files")
     args = parser.parse_args()
+    if not accuracy.runs(args.target):
+        return
     with tempfile.TemporaryDirectory() as temporary:
         folder = args.keep or temporary
         os.makedirs(folder, exist_ok=True)
