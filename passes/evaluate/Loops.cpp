@@ -346,11 +346,39 @@ static bool runContraction(Machine &machine, Frame &frame, Nest &nest,
   return true;
 }
 
+/// Packed weights [group * panels, rest..., panel] as [rest..., outputs].
+static TensorRef unpack(Machine &machine, const Tensor &packed, int64_t outputs,
+                        int64_t group) {
+  int64_t panel = packed.shape.back();
+  if (group < 1 || panel < 1 || outputs % group != 0)
+    return nullptr;
+  int64_t inGroup = outputs / group, panels = (inGroup + panel - 1) / panel;
+  SmallVector<int64_t, 6> shape(ArrayRef(packed.shape).drop_front());
+  shape.back() = outputs;
+  TensorRef result = makeTensor(packed.element, shape, machine.budget);
+  if (!result || packed.shape[0] != panels * group)
+    return nullptr;
+  int64_t rows = outputs ? result->size() / outputs : 0;
+  int64_t bytes = packed.element.bytes;
+  for (int64_t o = 0; o < outputs; ++o) {
+    int64_t inside = o % inGroup;
+    int64_t at = o / inGroup * panels + inside / panel;
+    copyBox(packed.data + (at * rows * panel + inside % panel) * bytes, {panel},
+            result->data + o * bytes, {outputs}, {rows}, bytes);
+  }
+  return result;
+}
+
 static bool runConv(Machine &machine, Frame &frame, const Contraction &c,
                     ArrayRef<int64_t> strides, ArrayRef<int64_t> dilations,
-                    int64_t group, bool last) {
+                    int64_t group, bool last, bool packed) {
   TensorRef in = frame.take(c.a), filter = frame.take(c.b),
             init = frame.take(c.init);
+  if (packed && filter && init && filter->shape.size() == strides.size() + 3) {
+    if (!last)
+      return false;
+    filter = unpack(machine, *filter, init->shape.back(), group);
+  }
   unsigned rank = strides.size();
   if (!in || !filter || !init || in->shape.size() != rank + 2 ||
       filter->shape.size() != rank + 2 || init->shape.size() != rank + 2 ||
@@ -408,8 +436,11 @@ static bool runConv(Machine &machine, Frame &frame, const Contraction &c,
   return runContraction(machine, frame, nest, c, std::move(init), resultDims);
 }
 
-static bool runMatmul(Machine &machine, Frame &frame, const Contraction &c) {
+static bool runMatmul(Machine &machine, Frame &frame, const Contraction &c,
+                      bool packed) {
   TensorRef a = frame.take(c.a), b = frame.take(c.b), init = frame.take(c.init);
+  if (packed && b && init && b->shape.size() == 3)
+    b = unpack(machine, *b, init->shape.back(), 1);
   if (!a || !b || !init || a->shape.size() < 2 ||
       init->shape.size() != a->shape.size())
     return false;
@@ -457,9 +488,6 @@ bool Compiler::compileContraction(Operation *op) {
   auto matmul = dyn_cast<nn::MatmulOp>(op);
   if (op->getNumResults() != 1)
     return false;
-  if (auto packed = op->getAttrOfType<IntegerAttr>("packed");
-      packed && packed.getInt() != 0)
-    return false;
   Value a = conv ? conv.getInput() : matmul.getA();
   Value b = conv ? conv.getFilter() : matmul.getB();
   Value init = conv ? conv.getInit() : matmul.getInit();
@@ -506,12 +534,13 @@ bool Compiler::compileContraction(Operation *op) {
     call([c, strides = SmallVector<int64_t>(conv.getStrides()),
           dilations = SmallVector<int64_t>(conv.getDilations()),
           group = static_cast<int64_t>(conv.getGroup()),
-          last = conv.getChannelsLast()](Machine &machine, Frame &frame) {
-      return runConv(machine, frame, c, strides, dilations, group, last);
+          last = conv.getChannelsLast(),
+          packed = conv.getPacked() != 0](Machine &machine, Frame &frame) {
+      return runConv(machine, frame, c, strides, dilations, group, last, packed);
     });
   else
-    call([c](Machine &machine, Frame &frame) {
-      return runMatmul(machine, frame, c);
+    call([c, packed = matmul.getPacked() != 0](Machine &machine, Frame &frame) {
+      return runMatmul(machine, frame, c, packed);
     });
   return true;
 }
