@@ -67,6 +67,25 @@ def Interpret : Pass<"dlc-interpret", "::mlir::ModuleOp"> {
   let dependentDialects = ["::mlir::arith::ArithDialect"];
 }
 
+def FoldAffine : Pass<"dlc-fold-affine"> {
+  let summary = "fold scales and offsets of channels into weights and one bias";
+  let description = [{
+    The beginning of an epilogue that is affine in the accumulator, with
+    constants of each channel (BatchNormalization, a bias before or after it,
+    scalar factors), becomes scaled weights and at most one addition. Weights
+    must be constant, floating-point, and used by this contraction only. Products
+    are formed in double and rounded once. Run it after `dlc-fuse-epilogues`.
+
+    ```mlir
+    %r = nn.conv ins(%x, %w) epilogue(%scale, %shift) { ^bb0(%acc, %s, %t): relu(%acc * %s + %t) }
+    // becomes
+    %r = nn.conv ins(%x, %w_scaled) epilogue(%shift) { ^bb0(%acc, %t): relu(%acc + %t) }
+    ```
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
 def FoldConstants : Pass<"dlc-fold-constants"> {
   let summary = "replace what is computed from constants by constants";
   let description = [{
