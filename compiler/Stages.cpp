@@ -30,12 +30,14 @@ static void buildLegalize(OpPassManager &pm) {
 static void buildQuantize(OpPassManager &pm) { cleanUp(pm); }
 
 static void buildSimplify(OpPassManager &pm) {
+  pm.addPass(dlc::createFoldConstants());
   // Epilogues first: an activation belongs to the convolution before it, not to
   // the pool after it. Then chains of elementwise operations, and what became
   // an epilogue by that.
   pm.addPass(dlc::createFuseEpilogues());
   pm.addPass(dlc::createFuseElementwise());
   pm.addPass(dlc::createFuseEpilogues());
+  pm.addPass(dlc::createFoldAffine()); // BatchNormalization, now an epilogue
   cleanUp(pm);
 }
 
@@ -47,6 +49,7 @@ static void buildLayout(OpPassManager &pm) {
   // Transposes between them are gone: once more.
   pm.addPass(dlc::createFuseElementwise());
   pm.addPass(dlc::createFuseEpilogues());
+  pm.addPass(dlc::createFoldAffine());
   pm.addPass(dlc::createConvToMatmul());
   pm.addPass(dlc::createFoldConstants()); // flattened weights
   pm.addPass(dlc::createOrderLoops());
