@@ -36,7 +36,7 @@ def operators(args):
 
 def passes(args):
     doc = output_of(
-        args.llvm_tools / "mlir-tblgen", "-gen-pass-doc", ROOT / "passes" / "Passes.td", f"-I{args.llvm_tools}/../include"
+        args.llvm_tools / "mlir-tblgen", "-gen-pass-doc", ROOT / "passes" / "Passes.td", f"-I{args.llvm_tools}/../include", f"-I{ROOT}"
     )
     text = "| pass | does |\n| --- | --- |\n"
     for name, summary in re.findall(r"^### `-(\S+)`\n\n_(.*)_$", doc, re.M):
