@@ -1,4 +1,4 @@
-// This file turns copies between buffers that are not both contiguous into loops.
+// This file turns copies of strided buffers into loops, and of equal elements into fills.
 #include "passes/Passes.h"
 
 namespace dlc {
@@ -9,11 +9,39 @@ namespace dlc {
 using namespace mlir;
 
 namespace {
+/// A constant of equal elements (the start of a sum or maximum) is not worth its
+/// place among the weights: fills with the element instead. False when `op`
+/// copies something else.
+bool fillInstead(memref::CopyOp op, SymbolTableCollection &symbols) {
+  auto get = op.getSource().getDefiningOp<memref::GetGlobalOp>();
+  auto global = get ? symbols.lookupNearestSymbolFrom<memref::GlobalOp>(
+                          get, get.getNameAttr())
+                    : memref::GlobalOp();
+  if (!global || !global.getConstant())
+    return false;
+  auto splat = dyn_cast_or_null<SplatElementsAttr>(global.getInitialValueAttr());
+  if (!splat)
+    return false;
+  OpBuilder b(op);
+  Value element = arith::ConstantOp::create(b, op.getLoc(),
+                                            splat.getSplatValue<TypedAttr>());
+  linalg::FillOp::create(b, op.getLoc(), element, op.getTarget());
+  op.erase();
+  if (get.use_empty())
+    get.erase();
+  if (SymbolTable::symbolKnownUseEmpty(global, global->getParentOp()))
+    global.erase();
+  return true;
+}
+
 struct LowerCopies : dlc::impl::LowerCopiesBase<LowerCopies> {
   void runOnOperation() override {
     SmallVector<memref::CopyOp> copies;
     getOperation().walk([&](memref::CopyOp op) { copies.push_back(op); });
+    SymbolTableCollection symbols;
     for (memref::CopyOp op : copies) {
+      if (fillInstead(op, symbols))
+        continue;
       auto from = cast<MemRefType>(op.getSource().getType());
       auto to = cast<MemRefType>(op.getTarget().getType());
       if (op.getSource() == op.getTarget()) {

@@ -171,13 +171,15 @@ def OutlineLayers : Pass<"dlc-outline-layers", "::mlir::ModuleOp"> {
 }
 
 def LowerCopies : Pass<"dlc-lower-copies", "::mlir::ModuleOp"> {
-  let summary = "copies of strided buffers become loops";
+  let summary = "copies of strided buffers become loops, of equal elements fills";
   let description = [{
     `memref.copy` between contiguous buffers stays (a memcpy); anything else
-    becomes a loop nest, as LLVM's lowering would call a run-time library.
+    becomes a loop nest, as LLVM's lowering would call a run-time library. A
+    constant of equal elements is not copied but its element filled in, so that
+    it takes no place among the weights.
   }];
   let dependentDialects = ["::mlir::scf::SCFDialect", "::mlir::memref::MemRefDialect",
-                           "::mlir::arith::ArithDialect"];
+                           "::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect"];
 }
 def LowerContractions : Pass<"dlc-lower-contractions", "::mlir::ModuleOp"> {
   let summary = "nn.conv and nn.matmul on buffers to plain loops";
