@@ -70,9 +70,15 @@ struct Interpret : dlc::impl::InterpretBase<Interpret> {
         values.push_back(cast<TypedAttr>(random.element(element)));
         continue;
       }
+      if (!shaped.hasStaticShape() && dynamicSize > 0) {
+        SmallVector<int64_t> sizes(shaped.getShape());
+        for (int64_t &size : sizes)
+          size = ShapedType::isDynamic(size) ? dynamicSize.getValue() : size;
+        shaped = RankedTensorType::get(sizes, element);
+      }
       if (!shaped.hasStaticShape()) {
         auto diag = func.emitError("argument ") << i << " has the dynamic type " << shaped;
-        diag.attachNote() << "give it a value with the attribute rt.value";
+        diag.attachNote() << "give it a value with the attribute rt.value, or set dynamic-size";
         return diag;
       }
       SmallVector<Attribute> elements;

@@ -60,6 +60,7 @@ def Interpret : Pass<"dlc-interpret", "::mlir::ModuleOp"> {
   let options = [
     Option<"mode", "mode", "std::string", "\"fold\"", "fold, record or check">,
     Option<"seed", "seed", "uint64_t", "1", "of random arguments">,
+    Option<"dynamicSize", "dynamic-size", "int64_t", "0", "for dynamic dimensions of random arguments; 0: refuse them">,
     Option<"rtol", "rtol", "double", "1e-5", "largest relative difference of floats">,
     Option<"atol", "atol", "double", "1e-6", "largest absolute difference of floats">,
     Option<"maxBytes", "max-bytes", "int64_t", "4294967296", "of all tensors alive">,

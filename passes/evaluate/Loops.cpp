@@ -86,8 +86,10 @@ static bool accessOf(const Tensor &tensor, ArrayRef<Linear> map,
     if (!staysInside(nest, one, tensor.shape[k]))
       return false;
     access.base += linear.constant * strides[k];
+    // Inside, so small, but for loops of one round: those move nothing.
     for (auto [d, coef] : llvm::enumerate(linear.coefs))
-      access.coefs[d] += coef * strides[k];
+      if (nest.extents[d] > 1)
+        access.coefs[d] += coef * strides[k];
   }
   return true;
 }
@@ -397,27 +399,36 @@ static bool runConv(Machine &machine, Frame &frame, const Contraction &c,
   // Loops: batch, group, channel in it, spatial...; input channel, kernel...
   Nest nest;
   Access input, weight;
-  auto loop = [&](int64_t extent, bool reduction, int64_t a, int64_t b) {
+  auto loop = [&](int64_t extent, bool reduction, int64_t a, int64_t b,
+                  int64_t factor = 1) {
     nest.extents.push_back(extent);
     nest.reduction.push_back(reduction);
-    input.coefs.push_back(a);
+    // A step that is taken was found to stay inside; others may overflow.
+    input.coefs.push_back(extent > 1 ? a * factor : 0);
     weight.coefs.push_back(b);
   };
+  for (unsigned d = 0; d < rank; ++d) {
+    int64_t out = init->shape[spatial + d], k = filter->shape[kernel + d];
+    int64_t reach, more;
+    if (out > 0 && k > 0 &&
+        (__builtin_mul_overflow(out - 1, strides[d], &reach) ||
+         __builtin_mul_overflow(k - 1, dilations[d], &more) ||
+         __builtin_add_overflow(reach, more, &reach) ||
+         reach >= in->shape[spatial + d]))
+      return false;
+    if (out == 0 || k == 0)
+      return false; // nothing to sum or to store: not worth a case
+  }
   loop(in->shape[0], false, inStrides[0], 0);
   loop(group, false, perGroup * inStrides[channelIn],
        groupOutputs * filterStrides[filterOut]);
   loop(groupOutputs, false, 0, filterStrides[filterOut]);
   for (unsigned d = 0; d < rank; ++d)
-    loop(init->shape[spatial + d], false, inStrides[spatial + d] * strides[d], 0);
+    loop(init->shape[spatial + d], false, inStrides[spatial + d], 0, strides[d]);
   loop(perGroup, true, inStrides[channelIn], filterStrides[filterIn]);
-  for (unsigned d = 0; d < rank; ++d) {
-    int64_t out = init->shape[spatial + d], k = filter->shape[kernel + d];
-    if (out > 0 && k > 0 &&
-        (out - 1) * strides[d] + (k - 1) * dilations[d] >= in->shape[spatial + d])
-      return false;
-    loop(k, true, inStrides[spatial + d] * dilations[d],
-         filterStrides[kernel + d]);
-  }
+  for (unsigned d = 0; d < rank; ++d)
+    loop(filter->shape[kernel + d], true, inStrides[spatial + d],
+         filterStrides[kernel + d], dilations[d]);
   input.data = in->data;
   input.element = in->element;
   weight.data = filter->data;

@@ -11,7 +11,7 @@ func.func @zero(%x: i32) -> i32 {
 // -----
 
 // expected-error @+2 {{argument 0 has the dynamic type 'tensor<?xf32>'}}
-// expected-note @+1 {{give it a value with the attribute rt.value}}
+// expected-note @+1 {{give it a value with the attribute rt.value, or set dynamic-size}}
 func.func @dynamic(%x: tensor<?xf32>) -> tensor<?xf32> {
   return %x : tensor<?xf32>
 }

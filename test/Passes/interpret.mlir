@@ -19,6 +19,14 @@ func.func @random(%x: i32, %y: tensor<3xf16>) -> (i32, tensor<3xf16>) {
   return %x, %y : i32, tensor<3xf16>
 }
 
+// CHECK-LABEL: func.func @sizes
+// CHECK: arith.constant 5 : index
+func.func @sizes(%x: tensor<?xf32> {rt.value = dense<1.0> : tensor<5xf32>}) -> index {
+  %c0 = arith.constant 0 : index
+  %d = tensor.dim %x, %c0 : tensor<?xf32>
+  return %d : index
+}
+
 // A dynamic result becomes static; calls are followed.
 // CHECK-LABEL: func.func @dynamic
 // CHECK-SAME: -> tensor<3xi8>
