@@ -26,11 +26,15 @@ struct Problem {
       rightAt;
   /// Indices of the result of row `r`, at `column` of the panel.
   llvm::function_ref<SmallVector<Value>(ImplicitLocOpBuilder &, int64_t r, Value column)> outAt;
+  /// Panels are padded to their width; otherwise nothing lies behind the last column.
+  bool padded;
 };
 
-/// Sums all products of `rows` rows with the columns that start at `column`.
+/// Sums all products of `rows` rows with the `columns` columns that start at
+/// `column` (masks say the same when the vectors are scalable).
 SmallVector<Value> accumulate(ImplicitLocOpBuilder &b, const Tile &tile, const Problem &p,
-                              int64_t rows, Value column, ArrayRef<Value> masks) {
+                              int64_t rows, Value column, int64_t columns,
+                              ArrayRef<Value> masks) {
   auto columnAt = [&](ImplicitLocOpBuilder &ib, int64_t v) -> Value {
     if (v == 0)
       return column;
@@ -42,12 +46,22 @@ SmallVector<Value> accumulate(ImplicitLocOpBuilder &b, const Tile &tile, const P
   auto step = [&](ImplicitLocOpBuilder &ib, ValueRange position, Value channel,
                   ArrayRef<Value> x, ValueRange carried) {
     SmallVector<Value> y, sums(carried.begin(), carried.end());
-    for (int64_t v = 0; v < tile.vectors(); ++v)
-      y.push_back(tile.load(ib, p.right, p.rightAt(ib, position, channel, columnAt(ib, v)),
-                            masks.empty() ? Value() : masks[v]));
+    // Vectors behind the last column have no results; of one that straddles it
+    // only the elements that exist are read.
+    int64_t used = masks.empty() ? std::min<int64_t>(tile.vectors(), llvm::divideCeil(columns, tile.lanes()))
+                                 : tile.vectors();
+    for (int64_t v = 0; v < used; ++v) {
+      SmallVector<Value> at = p.rightAt(ib, position, channel, columnAt(ib, v));
+      if (!masks.empty())
+        y.push_back(tile.load(ib, p.right, at, masks[v]));
+      else if (p.padded)
+        y.push_back(tile.load(ib, p.right, at));
+      else
+        y.push_back(tile.loadFirst(ib, p.right, at, columns - v * tile.lanes()));
+    }
     for (int64_t r = 0; r < rows; ++r) {
       Value left = tile.splat(ib, x[r]);
-      for (int64_t v = 0; v < tile.vectors(); ++v) {
+      for (int64_t v = 0; v < used; ++v) {
         Value &sum = sums[r * tile.vectors() + v];
         sum = tile.multiplyAdd(ib, left, y[v], sum);
       }
@@ -104,7 +118,7 @@ void emitTile(ImplicitLocOpBuilder &b, const Tile &tile, const Problem &p, int64
               int64_t columns) {
   if (!tile.scalable()) {
     Value zero = arith::ConstantIndexOp::create(b, 0);
-    SmallVector<Value> sums = accumulate(b, tile, p, rows, zero, {});
+    SmallVector<Value> sums = accumulate(b, tile, p, rows, zero, columns, {});
     for (int64_t r = 0; r < rows; ++r)
       for (int64_t v = 0; v < tile.vectors(); ++v) {
         int64_t first = v * tile.lanes();
@@ -133,7 +147,7 @@ void emitTile(ImplicitLocOpBuilder &b, const Tile &tile, const Problem &p, int64
           starts.push_back(start);
           masks.push_back(tile.mask(ib, arith::MaxSIOp::create(ib, left, zero)));
         }
-        SmallVector<Value> sums = accumulate(ib, tile, p, rows, column, masks);
+        SmallVector<Value> sums = accumulate(ib, tile, p, rows, column, columns, masks);
         for (int64_t r = 0; r < rows; ++r)
           for (int64_t v = 0; v < tile.vectors(); ++v)
             tile.store(ib, p.op, p.out, sums[r * tile.vectors() + v],
@@ -210,7 +224,8 @@ void dlc::kernels::emitGemm(nn::MatmulOp op, rt::TargetAttr target) {
               return at;
             };
             Problem p{op, op.getKernelAttr(), left.getElementType(), op.getA(), op.getB(),
-                      op.getInit(), {}, left.getDimSize(rank - 1), leftAt, rightAt, outAt};
+                      op.getInit(), {}, left.getDimSize(rank - 1), leftAt, rightAt, outAt,
+                      packed};
             emitTile(kb, tile, p, height, valid);
           });
         });
@@ -276,7 +291,8 @@ void dlc::kernels::emitGemm(nn::ConvOp op, rt::TargetAttr target) {
             return to;
           };
           Problem p{op, op.getKernelAttr(), in.getElementType(), op.getInput(), op.getFilter(),
-                    op.getInit(), kernel, groupChannels, leftAt, rightAt, outAt};
+                    op.getInit(), kernel, groupChannels, leftAt, rightAt, outAt,
+                    /*padded=*/true};
           emitTile(kb, tile, p, height, valid);
         });
       });

@@ -38,6 +38,18 @@ Value Tile::load(ImplicitLocOpBuilder &b, Value buffer, ValueRange at, Value mas
   return vector::MaskedLoadOp::create(b, vector, buffer, at, mask, zero);
 }
 
+Value Tile::loadFirst(ImplicitLocOpBuilder &b, Value buffer, ValueRange at, int64_t valid) const {
+  if (valid >= kernel.getLanes())
+    return load(b, buffer, at);
+  Value result = zeros(b, 1).front();
+  for (int64_t lane = 0; lane < valid; ++lane) {
+    SmallVector<Value> where(at.begin(), at.end());
+    where.back() = offsetBy(b, where.back(), lane);
+    result = vector::InsertOp::create(b, memref::LoadOp::create(b, buffer, where), result, lane);
+  }
+  return result;
+}
+
 Value Tile::splat(ImplicitLocOpBuilder &b, Value scalar) const {
   if (!isa<VectorType>(accumulator))
     return scalar;

@@ -25,6 +25,9 @@ public:
   /// One vector of a buffer at `at` (last index: the vector's first element).
   mlir::Value load(mlir::ImplicitLocOpBuilder &b, mlir::Value buffer,
                    mlir::ValueRange at, mlir::Value mask = {}) const;
+  /// The same, reading only the first `valid` elements; zero in the other lanes.
+  mlir::Value loadFirst(mlir::ImplicitLocOpBuilder &b, mlir::Value buffer, mlir::ValueRange at,
+                        int64_t valid) const;
   /// A scalar in all lanes.
   mlir::Value splat(mlir::ImplicitLocOpBuilder &b, mlir::Value scalar) const;
   mlir::Value multiplyAdd(mlir::ImplicitLocOpBuilder &b, mlir::Value x, mlir::Value y,
