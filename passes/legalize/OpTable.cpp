@@ -9,6 +9,8 @@ using namespace dlc::legalize;
 static std::vector<OpEntry> buildTable() {
   std::vector<OpEntry> table;
   addCast(table);
+  addControlFlow(table);
+  addTopK(table);
   addLoss(table);
   addNormalization(table);
   addQuantize(table);

@@ -27,6 +27,8 @@ bool knowsOperator(llvm::StringRef domain, llvm::StringRef name);
 llvm::ArrayRef<OpEntry> allOps();
 
 // Each family adds its entries; one function per file in this folder.
+void addControlFlow(std::vector<OpEntry> &table);
+void addTopK(std::vector<OpEntry> &table);
 void addLoss(std::vector<OpEntry> &table);
 void addNormalization(std::vector<OpEntry> &table);
 void addQuantize(std::vector<OpEntry> &table);
