@@ -1,5 +1,6 @@
 // This file lowers the operators that make tensors from attributes and shapes:
 // Constant, ConstantOfShape, Identity, Shape, Size, Range, EyeLike, Dropout.
+#include "passes/legalize/Num.h"
 #include "passes/legalize/OpTable.h"
 
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
@@ -132,6 +133,34 @@ static LogicalResult lowerConstantOfShape(Node &n) {
   return success();
 }
 
+/// The same bits as another type of the same width.
+static LogicalResult lowerBitCast(Node &n) {
+  if (failed(n.requireTensors(1)))
+    return failure();
+  auto code = n.i64("to");
+  if (failed(code))
+    return failure();
+  Type to = onnxElementType(n.b.getContext(), *code), from = n.elementType(0);
+  auto width = [](Type t) { // bool is a byte
+    return t.isInteger(1) ? 8 : t.getIntOrFloatBitWidth();
+  };
+  if (!to || !to.isIntOrFloat() || !from.isIntOrFloat() ||
+      width(to) != width(from))
+    return n.error("cannot take the bits of the input as data type " +
+                       Twine(*code),
+                   "the element types must have the same width");
+  Type inner = signless(to);
+  n.set(0,
+        n.map(n.in(0), to, [&](ImplicitLocOpBuilder &b, ValueRange v) -> Value {
+          if (v[0].getType() == inner)
+            return v[0];
+          if (from.isInteger(1) || to.isInteger(1))
+            return Node::castScalar(b, v[0], from, to);
+          return arith::BitcastOp::create(b, inner, v[0]);
+        }));
+  return success();
+}
+
 static LogicalResult lowerShape(Node &n) {
   if (failed(n.requireTensors(1)))
     return failure();
@@ -156,26 +185,102 @@ static LogicalResult lowerSize(Node &n) {
   return success();
 }
 
-/// Inference: the identity, with a mask of ones. Training mode (opset 12, a
-/// ratio above 0) draws random numbers and is refused.
+/// A number in [0, 1) that depends on the seed and the element's position only
+/// (the finalizer of MurmurHash3): no state, and the same on every target.
+static Value randomAt(ImplicitLocOpBuilder &b, int64_t seed, Value position) {
+  Type i32 = b.getI32Type();
+  auto constant = [&](uint32_t v) -> Value {
+    return arith::ConstantOp::create(b, IntegerAttr::get(i32, APInt(32, v)));
+  };
+  auto mix = [&](Value h, uint32_t shift) -> Value {
+    return arith::XOrIOp::create(b, h,
+                                 arith::ShRUIOp::create(b, h, constant(shift)));
+  };
+  Value h = arith::IndexCastOp::create(b, i32, position);
+  h = arith::AddIOp::create(b,
+                            arith::MulIOp::create(b, h, constant(0x9e3779b9u)),
+                            constant(static_cast<uint32_t>(seed)));
+  h = arith::MulIOp::create(b, mix(h, 16), constant(0x85ebca6bu));
+  h = arith::MulIOp::create(b, mix(h, 13), constant(0xc2b2ae35u));
+  h = arith::ShRUIOp::create(b, mix(h, 16), constant(8));
+  Value f = arith::UIToFPOp::create(b, b.getF32Type(), h);
+  Value scale =
+      arith::ConstantOp::create(b, b.getF32FloatAttr(1.0f / (1 << 24)));
+  return arith::MulFOp::create(b, f, scale);
+}
+
+/// Training mode: elements become 0 with probability `ratio`, the others are
+/// scaled up. ONNX leaves the random numbers open.
+static LogicalResult dropoutTraining(Node &n) {
+  auto seed = n.i64("seed", 0);
+  if (failed(seed))
+    return failure();
+  Type element = n.elementType(0);
+  if (!isa<FloatType>(element))
+    return n.error("input is not of a float type");
+  auto scalarOf = [&](unsigned i) -> Value {
+    return extract(n.b, n.in(i), SmallVector<Value>(n.rank(i), n.index(0)));
+  };
+  for (unsigned i = 1; i < 3; ++i)
+    if (n.has(i) &&
+        (!isa<RankedTensorType>(n.in(i).getType()) ||
+         !n.type(i).hasStaticShape() || n.type(i).getNumElements() != 1))
+      return n.error("ratio and training_mode must be scalars");
+  Type f32 = n.b.getF32Type();
+  Value ratio = n.scalar(f32, 0.5), zero = n.scalar(f32, 0),
+        one = n.scalar(f32, 1);
+  if (n.has(1)) {
+    if (!isa<FloatType>(n.elementType(1)))
+      return n.error("ratio is not of a float type");
+    ratio = Node::castScalar(n.b, scalarOf(1), n.elementType(1), f32);
+  }
+  if (!n.elementType(2).isInteger(1))
+    return n.error("training_mode is not boolean");
+  ratio = arith::SelectOp::create(n.b, scalarOf(2), ratio, zero);
+  Value kept = arith::SubFOp::create(n.b, one, ratio);
+  Value valid =
+      arith::CmpFOp::create(n.b, arith::CmpFPredicate::OGT, kept, zero);
+  Value scale = arith::DivFOp::create(
+      n.b, one, arith::SelectOp::create(n.b, valid, kept, one));
+  SmallVector<OpFoldResult> sizes = n.sizes(n.in(0));
+  Value mask = n.generate(
+      sizes, n.b.getI1Type(),
+      [&](ImplicitLocOpBuilder &b, ValueRange at) -> Value {
+        Value flat = n.index(0);
+        for (auto [i, s] : llvm::zip_equal(at, sizes))
+          flat = arith::AddIOp::create(
+              b, arith::MulIOp::create(b, flat, n.index(s)), i);
+        Value r = randomAt(b, *seed, flat);
+        return arith::CmpFOp::create(b, arith::CmpFPredicate::OGE, r, ratio);
+      });
+  Type wide = element.getIntOrFloatBitWidth() < 32 ? f32 : element;
+  n.set(0, n.map({n.in(0), mask}, element,
+                 [&](ImplicitLocOpBuilder &b, ValueRange v) {
+                   Value x = Node::castScalar(b, v[0], element, wide);
+                   x = arith::MulFOp::create(
+                       b, x, Node::castScalar(b, scale, f32, wide));
+                   Value none =
+                       arith::ConstantOp::create(b, b.getZeroAttr(wide));
+                   return Node::castScalar(
+                       b, arith::SelectOp::create(b, v[1], x, none), wide,
+                       element);
+                 }));
+  n.set(1, mask);
+  return success();
+}
+
+/// Inference: the identity, with a mask of ones.
 static LogicalResult lowerDropout(Node &n) {
   if (failed(n.requireTensors(1)))
     return failure();
   if (n.opset() >= 12 && n.has(2)) {
     auto training = n.constant(2);
     if (!training)
-      return n.error("training_mode is not known at compile time");
+      return dropoutTraining(n);
     bool on = training->getElementType().isInteger(1) &&
               training->getNumElements() == 1 && *training->value_begin<bool>();
-    if (on && n.has(1)) {
-      auto ratio = n.constantFloats(1, "ratio");
-      if (failed(ratio))
-        return failure();
-      on = ratio->size() != 1 || ratio->front() != 0;
-    }
     if (on)
-      return n.error("dropout in training mode is random and not supported",
-                     "export the model for inference");
+      return dropoutTraining(n);
   }
   n.set(0, n.in(0));
   if (n.wants(1)) {
@@ -231,7 +336,12 @@ static LogicalResult lowerRange(Node &n) {
              d && d.hasStaticShape() && d.getRank() == 1) {
     count = n.b.getIndexAttr(d.getDimSize(0));
   } else if (isa<FloatType>(element)) {
-    return n.error("the number of elements is not known at compile time");
+    auto wide = [&](unsigned i) {
+      return Num(n.b,
+                 Node::castScalar(n.b, scalarOf(i), element, n.b.getF64Type()));
+    };
+    Num steps = ((wide(1) - wide(0)) / wide(2)).ceil().max(Num(n.b, 0));
+    count = steps.toIndex();
   } else {
     // max(0, ceil((limit - start) / delta)), in index arithmetic.
     auto wide = [&](unsigned i) -> OpFoldResult {
@@ -312,6 +422,7 @@ void dlc::legalize::addConstants(std::vector<OpEntry> &table) {
   table.push_back({"", "Shape", 1, kLatest, all, lowerShape});
   table.push_back({"", "Size", 1, kLatest, all, lowerSize});
   table.push_back({"", "Dropout", 1, kLatest, "floats", lowerDropout});
+  table.push_back({"", "BitCast", 26, kLatest, "numbers, bool", lowerBitCast});
   table.push_back({"", "Range", 11, kLatest, numbers, lowerRange});
   table.push_back({"", "EyeLike", 9, kLatest, "numbers, bool", lowerEyeLike});
 }

@@ -1,5 +1,5 @@
-// This file lowers operators on matrices and along axes: Trilu, CumSum, Det,
-// Compress and CenterCropPad.
+// This file lowers operators on matrices and along axes: Trilu, CumSum,
+// CumProd, Det, Compress and CenterCropPad.
 #include "passes/legalize/OpTable.h"
 
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
@@ -49,7 +49,8 @@ static LogicalResult lowerTrilu(Node &n) {
   return success();
 }
 
-static LogicalResult lowerCumSum(Node &n) {
+/// CumSum and CumProd.
+static LogicalResult lowerCumulative(Node &n) {
   if (failed(n.requireTensors(2)))
     return failure();
   auto exclusive = n.i64("exclusive", 0), reverse = n.i64("reverse", 0);
@@ -66,7 +67,11 @@ static LogicalResult lowerCumSum(Node &n) {
   bool floats = isa<FloatType>(element);
   Value x = n.in(0);
   SmallVector<OpFoldResult> sizes = n.sizes(x);
+  bool product = n.opType() == "CumProd";
   auto add = [&](ImplicitLocOpBuilder &b, Value acc, Value v) -> Value {
+    if (product)
+      return floats ? arith::MulFOp::create(b, acc, v).getResult()
+                    : arith::MulIOp::create(b, acc, v).getResult();
     return floats ? arith::AddFOp::create(b, acc, v).getResult()
                   : arith::AddIOp::create(b, acc, v).getResult();
   };
@@ -85,11 +90,12 @@ static LogicalResult lowerCumSum(Node &n) {
     auto line = [&](OpBuilder &builder, Location loc, ValueRange outer,
                     ValueRange acc) {
       ImplicitLocOpBuilder b(loc, builder);
-      Value zero =
-          arith::ConstantOp::create(b, b.getZeroAttr(signless(element)));
+      Value first =
+          arith::ConstantOp::create(b, product ? b.getOneAttr(signless(element))
+                                               : b.getZeroAttr(signless(element)));
       Value extent = n.index(sizes[axis]), one = n.index(1);
       auto loop = scf::ForOp::create(
-          b, n.index(0), extent, one, ValueRange{zero, acc[0]},
+          b, n.index(0), extent, one, ValueRange{first, acc[0]},
           [&](OpBuilder &inner, Location loc, Value i, ValueRange carried) {
             ImplicitLocOpBuilder b(loc, inner);
             Value t = i;
@@ -397,7 +403,8 @@ static LogicalResult lowerCenterCropPad(Node &n) {
 void dlc::legalize::addMatrix(std::vector<OpEntry> &table) {
   constexpr llvm::StringLiteral numbers = "numbers", all = "numbers, bool";
   table.push_back({"", "Trilu", 14, kLatest, all, lowerTrilu});
-  table.push_back({"", "CumSum", 11, kLatest, numbers, lowerCumSum});
+  table.push_back({"", "CumSum", 11, kLatest, numbers, lowerCumulative});
+  table.push_back({"", "CumProd", 26, kLatest, numbers, lowerCumulative});
   table.push_back({"", "Det", 11, kLatest, "floats", lowerDet});
   table.push_back({"", "Compress", 9, kLatest, all, lowerCompress});
   table.push_back({"", "CenterCropPad", 18, kLatest, all, lowerCenterCropPad});

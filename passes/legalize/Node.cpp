@@ -60,14 +60,14 @@ FailureOr<SmallVector<int64_t>> Node::constantInts(unsigned i, StringRef what) {
   }
   SmallVector<int64_t> result;
   for (APInt v : value->getValues<APInt>())
-    result.push_back(isUnsigned(value->getElementType()) ||
-                             v.getBitWidth() == 1
+    result.push_back(isUnsigned(value->getElementType()) || v.getBitWidth() == 1
                          ? static_cast<int64_t>(v.getZExtValue())
                          : v.getSExtValue());
   return result;
 }
 
-FailureOr<SmallVector<double>> Node::constantFloats(unsigned i, StringRef what) {
+FailureOr<SmallVector<double>> Node::constantFloats(unsigned i,
+                                                    StringRef what) {
   if (!has(i) || !isa<RankedTensorType>(in(i).getType()) ||
       !isa<FloatType>(elementType(i)) || rank(i) > 1) {
     (void)error("input " + Twine(i) + " (" + what +
@@ -134,10 +134,55 @@ FailureOr<SmallVector<OpFoldResult>> Node::indexVector(unsigned i,
   return result;
 }
 
+/// Whether the result of `user` has the shape that the values in `same` have:
+/// it is elementwise, and its other operand is one of them or a scalar.
+static bool keepsShape(Legalizer &legalizer, dlc::onnx::NodeOp user,
+                       const llvm::SmallDenseSet<Value> &same) {
+  static constexpr StringRef unary[] = {
+      "Abs",   "Cast",     "CastLike", "Ceil",       "Cos",  "Exp",
+      "Floor", "Identity", "Log",      "Neg",        "Relu", "Round",
+      "Sin",   "Sigmoid",  "Sqrt",     "Reciprocal", "Tanh"};
+  static constexpr StringRef binary[] = {"Add", "Div", "Mul", "Pow", "Sub"};
+  if (!user.getDomain().empty() || user.getNumResults() != 1 ||
+      user.getInputs().empty())
+    return false;
+  if (llvm::is_contained(unary, user.getOpType()))
+    return same.contains(user.getInputs()[0]);
+  if (!llvm::is_contained(binary, user.getOpType()) ||
+      user.getInputs().size() != 2)
+    return false;
+  bool any = false;
+  for (Value input : user.getInputs()) {
+    if (same.contains(input)) {
+      any = true;
+      continue;
+    }
+    Value other = legalizer.lookUp(input);
+    auto type = other ? dyn_cast<RankedTensorType>(other.getType())
+                      : RankedTensorType();
+    if (!type || type.getRank() != 0)
+      return false;
+  }
+  return any;
+}
+
 RankedTensorType Node::declared(unsigned i) {
   if (i >= op.getNumResults())
     return RankedTensorType();
-  return dyn_cast<RankedTensorType>(op.getResult(i).getType());
+  if (auto type = dyn_cast<RankedTensorType>(op.getResult(i).getType()))
+    return type;
+  llvm::SmallDenseSet<Value> same = {op.getResult(i)};
+  Operation *next = op->getNextNode();
+  for (int distance = 0; next && distance < 64;
+       ++distance, next = next->getNextNode()) {
+    auto user = dyn_cast<onnx::NodeOp>(next);
+    if (!user || !keepsShape(owner, user, same))
+      continue;
+    if (auto type = dyn_cast<RankedTensorType>(user.getResult(0).getType()))
+      return type;
+    same.insert(user.getResult(0));
+  }
+  return RankedTensorType();
 }
 
 //===--- attributes -------------------------------------------------------===//
@@ -165,7 +210,8 @@ FailureOr<double> Node::f32(StringRef name, std::optional<double> dflt) {
   return attrError(*this, name, "a float");
 }
 
-FailureOr<std::string> Node::str(StringRef name, std::optional<std::string> dflt) {
+FailureOr<std::string> Node::str(StringRef name,
+                                 std::optional<std::string> dflt) {
   if (!hasAttr(name) && dflt)
     return *dflt;
   if (auto value = dyn_cast_or_null<StringAttr>(attr(name)))
@@ -225,7 +271,8 @@ Region *Node::graph(StringRef name) {
 
 FailureOr<int64_t> Node::axis(int64_t value, int64_t rank, bool end) {
   if (value < -rank || value >= rank + (end ? 1 : 0)) {
-    (void)error("axis " + Twine(value) + " is out of range for rank " + Twine(rank));
+    (void)error("axis " + Twine(value) + " is out of range for rank " +
+                Twine(rank));
     return failure();
   }
   return value < 0 ? value + rank : value;

@@ -66,9 +66,10 @@ public:
   /// elements: constants where known, else index values. Sizes that went
   /// through Shape, Gather, Concat and the like stay symbolic.
   FailureOr<SmallVector<OpFoldResult>> indexVector(unsigned i, llvm::StringRef what);
-  /// The type that the model states for result `i` (its value_info or output
-  /// type); null when it states no rank. Sizes that depend on run-time data
-  /// take their bounds from it.
+  /// The shape that the model states for result `i` (its value_info or output
+  /// type), or for a value that elementwise nodes make of it; null when it states
+  /// no rank. Sizes that depend on run-time data take their bounds from it. The
+  /// element type means nothing.
   RankedTensorType declared(unsigned i);
 
   //===--- attributes ---===//

@@ -12,6 +12,34 @@ struct Pads {
 };
 } // namespace
 
+/// Pads of axes that are only known at run time: for every dimension, those of
+/// the axis that is equal to it.
+static FailureOr<Pads> padsAtRunTime(Node &n, ArrayRef<OpFoldResult> given) {
+  int64_t rank = n.rank(0);
+  auto axes = n.indexVector(3, "axes");
+  if (failed(axes))
+    return failure();
+  size_t count = axes->size();
+  if (given.size() != 2 * count)
+    return n.error("pads has " + Twine(given.size()) + " elements, expected " +
+                   Twine(2 * count));
+  Pads pads;
+  for (int64_t d = 0; d < rank; ++d) {
+    Value low = n.index(0), high = low;
+    for (auto [i, axis] : llvm::enumerate(*axes)) {
+      Value at = n.index(n.fromEnd(axis, n.b.getIndexAttr(rank)));
+      Value here =
+          arith::CmpIOp::create(n.b, arith::CmpIPredicate::eq, at, n.index(d));
+      low = arith::SelectOp::create(n.b, here, n.index(given[i]), low);
+      high =
+          arith::SelectOp::create(n.b, here, n.index(given[count + i]), high);
+    }
+    pads.low.push_back(low);
+    pads.high.push_back(high);
+  }
+  return pads;
+}
+
 /// Pads of every dimension from the attribute or input and, since opset 18, the
 /// axes.
 static FailureOr<Pads> readPads(Node &n) {
@@ -30,6 +58,8 @@ static FailureOr<Pads> readPads(Node &n) {
       given.push_back(n.b.getIndexAttr(p));
   }
   SmallVector<int64_t> axes = llvm::to_vector(llvm::seq<int64_t>(0, rank));
+  if (n.opset() >= 18 && n.has(3) && !n.constant(3))
+    return padsAtRunTime(n, given);
   if (n.opset() >= 18 && n.has(3)) {
     auto v = n.axes("axes", 3, rank);
     if (failed(v))

@@ -13,7 +13,7 @@ struct Reduction {
   std::function<Scalar(Scalar)> pre;
   std::function<Scalar(Scalar x, Scalar acc, bool isUnsigned)> fold;
   std::function<Scalar(Scalar)> post;
-  bool mean = false;   ///< divide by the number of elements
+  bool mean = false;        ///< divide by the number of elements
   bool subtractMax = false; ///< LogSumExp
 };
 } // namespace
@@ -32,13 +32,15 @@ static Value initial(Node &n, Type element, double init) {
     return n.scalar(element, init);
   unsigned w = element.getIntOrFloatBitWidth();
   bool u = element.isUnsignedInteger() || element.isInteger(1);
-  APInt v = init < 0 ? (u ? APInt::getMinValue(w) : APInt::getSignedMinValue(w))
-                     : (u ? APInt::getMaxValue(w) : APInt::getSignedMaxValue(w));
+  APInt v = init < 0
+                ? (u ? APInt::getMinValue(w) : APInt::getSignedMinValue(w))
+                : (u ? APInt::getMaxValue(w) : APInt::getSignedMaxValue(w));
   return arith::ConstantOp::create(n.b, IntegerAttr::get(signless(element), v));
 }
 
 /// Product of the sizes of `axes`, as a scalar of `type`.
-Value dlc::legalize::countOf(Node &n, Value tensor, ArrayRef<int64_t> axes, Type type) {
+Value dlc::legalize::countOf(Node &n, Value tensor, ArrayRef<int64_t> axes,
+                             Type type) {
   OpFoldResult count = n.b.getIndexAttr(1);
   for (int64_t a : axes)
     count = n.mul(count, n.size(tensor, a));
@@ -72,7 +74,10 @@ Value dlc::legalize::keepDims(Node &n, Value small, ArrayRef<int64_t> axes) {
 
 /// Axes of a reduction: attribute, or input 1 since opset 13 (ReduceSum) or 18.
 static FailureOr<SmallVector<int64_t>> reductionAxes(Node &n, bool &identity) {
-  auto given = n.axes("axes", 1, n.rank(0));
+  // No elements: nothing is left to know.
+  bool none = n.has(1) && isa<RankedTensorType>(n.in(1).getType()) &&
+              n.type(1).getShape() == ArrayRef<int64_t>{0};
+  auto given = n.axes("axes", none ? -1 : 1, n.rank(0));
   auto noop = n.i64("noop_with_empty_axes", 0);
   if (failed(given) || failed(noop))
     return failure();
@@ -83,54 +88,42 @@ static FailureOr<SmallVector<int64_t>> reductionAxes(Node &n, bool &identity) {
   return llvm::to_vector(llvm::seq<int64_t>(0, n.rank(0)));
 }
 
-static LogicalResult lowerReduction(Node &n, const Reduction &how, bool floatsOnly) {
-  if (failed(n.requireTensors(1)))
-    return failure();
+/// The reduction of input 0 over `axes`; with `keep`, these stay with size 1.
+static FailureOr<Value> reduceOver(Node &n, const Reduction &how,
+                                   ArrayRef<int64_t> axes, bool keep) {
   Type element = n.elementType(0);
-  bool isBool = element.isInteger(1);
-  if (!element.isIntOrFloat() || (floatsOnly && !isa<FloatType>(element)) ||
-      (isBool && !std::isinf(how.init)))
-    return n.error("input 0 has an element type that the operator does not take");
-  bool identity;
-  auto axes = reductionAxes(n, identity);
-  auto keep = n.i64("keepdims", 1);
-  if (failed(axes) || failed(keep))
-    return failure();
-  if (identity && !how.pre && !how.post) {
-    n.set(0, n.in(0));
-    return success();
-  }
-  if (identity)
-    axes->clear();
-  bool isUnsigned = element.isUnsignedInteger() || isBool;
+  bool isUnsigned = element.isUnsignedInteger() || element.isInteger(1);
   Type acc = accumulator(element, n.b);
   Value x = n.cast(n.in(0), acc);
   Value shift;
   if (how.subtractMax) {
     // exp never overflows: log(sum(exp(x - m))) + m, with m = 0 when infinite.
-    Value m = reduceMax(n, x, *axes);
+    Value m = reduceMax(n, x, axes);
     shift = n.map(m, acc, [](ImplicitLocOpBuilder &b, ValueRange v) -> Value {
       Scalar s(b, v[0]);
       Scalar finite = (s - s).eq(s.constant(0));
       return finite.select(s, s.constant(0));
     });
-    auto centred = n.elementwise({x, keepDims(n, shift, *axes)}, acc,
-                                 [](ImplicitLocOpBuilder &b, ValueRange v) -> Value {
-                                   return Scalar(b, v[0]) - Scalar(b, v[1]);
-                                 });
+    auto centred =
+        n.elementwise({x, keepDims(n, shift, axes)}, acc,
+                      [](ImplicitLocOpBuilder &b, ValueRange v) -> Value {
+                        return Scalar(b, v[0]) - Scalar(b, v[1]);
+                      });
     if (failed(centred))
       return failure();
     x = *centred;
   }
-  Value r = n.reduce(x, *axes, initial(n, acc, how.init),
+  Value r = n.reduce(x, axes, initial(n, acc, how.init),
                      [&](ImplicitLocOpBuilder &b, Value v, Value a) -> Value {
                        Scalar s(b, v);
-                       return how.fold(how.pre ? how.pre(s) : s, Scalar(b, a), isUnsigned);
+                       return how.fold(how.pre ? how.pre(s) : s, Scalar(b, a),
+                                       isUnsigned);
                      });
   if (acc.isUnsignedInteger()) // reduce works on signless values
-    r = n.map(r, acc, [](ImplicitLocOpBuilder &, ValueRange v) { return v[0]; });
+    r = n.map(r, acc,
+              [](ImplicitLocOpBuilder &, ValueRange v) { return v[0]; });
   if (how.post || how.mean || shift) {
-    Value count = how.mean ? countOf(n, x, *axes, acc) : Value();
+    Value count = how.mean ? countOf(n, x, axes, acc) : Value();
     SmallVector<Value> in{r};
     if (shift)
       in.push_back(shift);
@@ -139,17 +132,114 @@ static LogicalResult lowerReduction(Node &n, const Reduction &how, bool floatsOn
       if (count && s.isFloat())
         s = s / Scalar(b, count);
       else if (count)
-        s = s.wrap(isUnsigned ? arith::DivUIOp::create(b, s, count).getResult()
-                              : arith::DivSIOp::create(b, s, count).getResult());
+        s = s.wrap(isUnsigned
+                       ? arith::DivUIOp::create(b, s, count).getResult()
+                       : arith::DivSIOp::create(b, s, count).getResult());
       if (how.post)
         s = how.post(s);
       return shift ? s + Scalar(b, v[1]) : s;
     });
   }
   r = n.cast(r, element);
-  if (*keep && !axes->empty())
-    r = keepDims(n, r, *axes);
-  n.set(0, r);
+  return keep && !axes.empty() ? keepDims(n, r, axes) : r;
+}
+
+/// A reduction whose axes are an input of the model. The declared shape of the
+/// result says which sets of axes are possible; when there are several, the one
+/// to take is chosen at run time. Axes that are none of them give the result of
+/// the last.
+static LogicalResult reduceAtRunTime(Node &n, const Reduction &how, bool keep) {
+  RankedTensorType declared = n.declared(0);
+  int64_t rank = n.rank(0), count = n.shape(1).empty() ? 1 : n.shape(1)[0];
+  if (!declared || !declared.hasStaticShape() || !n.type(0).hasStaticShape() ||
+      rank > 8 || ShapedType::isDynamic(count))
+    return n.error("input 1 (axes) is not known at compile time",
+                   "make it an initializer, or state the output's shape");
+  SmallVector<SmallVector<int64_t>> candidates;
+  SmallVector<int64_t> masks;
+  for (int64_t mask = 0; mask < (int64_t(1) << rank); ++mask) {
+    SmallVector<int64_t> axes, shape;
+    for (int64_t d = 0; d < rank; ++d) {
+      bool reduced = (mask >> d) & 1;
+      if (reduced)
+        axes.push_back(d);
+      if (keep || !reduced)
+        shape.push_back(reduced ? 1 : n.shape(0)[d]);
+    }
+    if (static_cast<int64_t>(axes.size()) != count ||
+        shape != declared.getShape())
+      continue;
+    candidates.push_back(axes);
+    masks.push_back(mask);
+    if (keep) // the others differ in dimensions of size 1: the same result
+      break;
+  }
+  if (candidates.empty())
+    return n.error("no " + Twine(count) +
+                   " axes give the declared shape of the result");
+  if (candidates.size() == 1) {
+    auto r = reduceOver(n, how, candidates[0], keep);
+    if (failed(r))
+      return failure();
+    n.set(0, *r);
+    return success();
+  }
+  auto axes = n.indexVector(1, "axes");
+  if (failed(axes))
+    return failure();
+  Value mask = n.index(0);
+  for (OpFoldResult axis : *axes) {
+    Value at = clampIndex(n.b, n.index(axis), n.index(rank));
+    Value bit = arith::ShLIOp::create(n.b, n.index(1), at);
+    mask = arith::OrIOp::create(n.b, mask, bit);
+  }
+  masks.pop_back();
+  auto type = RankedTensorType::get(declared.getShape(), n.elementType(0));
+  auto choice = scf::IndexSwitchOp::create(n.b, TypeRange{type}, mask, masks,
+                                           masks.size());
+  for (auto [i, candidate] : llvm::enumerate(candidates)) {
+    OpBuilder::InsertionGuard guard(n.b);
+    n.b.createBlock(i < masks.size() ? &choice.getCaseRegions()[i]
+                                     : &choice.getDefaultRegion());
+    auto r = reduceOver(n, how, candidate, keep);
+    if (failed(r))
+      return failure();
+    scf::YieldOp::create(n.b, *r);
+  }
+  n.set(0, choice.getResult(0));
+  return success();
+}
+
+static LogicalResult lowerReduction(Node &n, const Reduction &how,
+                                    bool floatsOnly) {
+  if (failed(n.requireTensors(1)))
+    return failure();
+  Type element = n.elementType(0);
+  bool isBool = element.isInteger(1);
+  if (!element.isIntOrFloat() || (floatsOnly && !isa<FloatType>(element)) ||
+      (isBool && !std::isinf(how.init)))
+    return n.error(
+        "input 0 has an element type that the operator does not take");
+  auto keep = n.i64("keepdims", 1);
+  if (failed(keep))
+    return failure();
+  if (n.has(1) && isa<RankedTensorType>(n.in(1).getType()) && !n.constant(1) &&
+      n.type(1).getShape() != ArrayRef<int64_t>{0})
+    return reduceAtRunTime(n, how, *keep);
+  bool identity;
+  auto axes = reductionAxes(n, identity);
+  if (failed(axes))
+    return failure();
+  if (identity && !how.pre && !how.post) {
+    n.set(0, n.in(0));
+    return success();
+  }
+  if (identity)
+    axes->clear();
+  auto r = reduceOver(n, how, *axes, *keep);
+  if (failed(r))
+    return failure();
+  n.set(0, *r);
   return success();
 }
 
@@ -159,32 +249,40 @@ static LogicalResult lowerReduceSum(Node &n) {
   return lowerReduction(n, {0, nullptr, foldAdd, nullptr}, false);
 }
 static LogicalResult lowerReduceMean(Node &n) {
-  if (n.has(0) && n.type(0).hasStaticShape() && n.type(0).getNumElements() == 0 &&
-      isa<IntegerType>(n.elementType(0)))
+  if (n.has(0) && n.type(0).hasStaticShape() &&
+      n.type(0).getNumElements() == 0 && isa<IntegerType>(n.elementType(0)))
     return n.error("mean of no integers");
-  return lowerReduction(n, {0, nullptr, foldAdd, nullptr, /*mean=*/true}, false);
+  return lowerReduction(n, {0, nullptr, foldAdd, nullptr, /*mean=*/true},
+                        false);
 }
 static LogicalResult lowerReduceProd(Node &n) {
   return lowerReduction(
-      n, {1, nullptr, [](Scalar x, Scalar a, bool) { return x * a; }, nullptr}, false);
+      n, {1, nullptr, [](Scalar x, Scalar a, bool) { return x * a; }, nullptr},
+      false);
 }
 static LogicalResult lowerReduceMax(Node &n) {
-  return lowerReduction(
-      n, {-INFINITY, nullptr, [](Scalar x, Scalar a, bool u) { return x.max(a, u); }, nullptr},
-      false);
+  return lowerReduction(n,
+                        {-INFINITY, nullptr,
+                         [](Scalar x, Scalar a, bool u) { return x.max(a, u); },
+                         nullptr},
+                        false);
 }
 static LogicalResult lowerReduceMin(Node &n) {
-  return lowerReduction(
-      n, {INFINITY, nullptr, [](Scalar x, Scalar a, bool u) { return x.min(a, u); }, nullptr},
-      false);
+  return lowerReduction(n,
+                        {INFINITY, nullptr,
+                         [](Scalar x, Scalar a, bool u) { return x.min(a, u); },
+                         nullptr},
+                        false);
 }
 static LogicalResult lowerReduceL1(Node &n) {
   bool u = n.has(0) && isUnsigned(n.in(0).getType());
   return lowerReduction(
-      n, {0, [=](Scalar x) { return u ? x : x.abs(); }, foldAdd, nullptr}, false);
+      n, {0, [=](Scalar x) { return u ? x : x.abs(); }, foldAdd, nullptr},
+      false);
 }
 static LogicalResult lowerReduceSumSquare(Node &n) {
-  return lowerReduction(n, {0, [](Scalar x) { return x * x; }, foldAdd, nullptr}, false);
+  return lowerReduction(
+      n, {0, [](Scalar x) { return x * x; }, foldAdd, nullptr}, false);
 }
 static LogicalResult lowerReduceL2(Node &n) {
   return lowerReduction(n,
@@ -193,7 +291,8 @@ static LogicalResult lowerReduceL2(Node &n) {
                         true);
 }
 static LogicalResult lowerReduceLogSum(Node &n) {
-  return lowerReduction(n, {0, nullptr, foldAdd, [](Scalar x) { return x.log(); }}, true);
+  return lowerReduction(
+      n, {0, nullptr, foldAdd, [](Scalar x) { return x.log(); }}, true);
 }
 static LogicalResult lowerReduceLogSumExp(Node &n) {
   Reduction how{0, [](Scalar x) { return x.exp(); }, foldAdd,
@@ -208,7 +307,8 @@ static LogicalResult lowerReduceLogSumExp(Node &n) {
 static LogicalResult lowerArg(Node &n, bool max) {
   auto axisAttr = n.i64("axis", 0), keep = n.i64("keepdims", 1),
        last = n.i64("select_last_index", 0);
-  if (failed(axisAttr) || failed(keep) || failed(last) || failed(n.requireTensors(1)))
+  if (failed(axisAttr) || failed(keep) || failed(last) ||
+      failed(n.requireTensors(1)))
     return failure();
   auto axis = n.axis(*axisAttr, n.rank(0));
   if (failed(axis))
@@ -225,30 +325,31 @@ static LogicalResult lowerArg(Node &n, bool max) {
       kept.push_back(n.size(n.in(0), d));
   Value x = n.in(0);
   Type i64 = n.b.getI64Type();
-  Value result = n.generate(kept, i64, [&](ImplicitLocOpBuilder &b, ValueRange at) -> Value {
-    Value zero = arith::ConstantIndexOp::create(b, 0);
-    Value one = arith::ConstantIndexOp::create(b, 1);
-    auto indices = [&](Value i) {
-      SmallVector<Value> full(at.begin(), at.end());
-      full.insert(full.begin() + *axis, i);
-      return full;
-    };
-    Value end = tensor::DimOp::create(b, x, *axis);
-    Value first = extract(b, x, indices(zero));
-    auto loop = scf::ForOp::create(
-        b, one, end, one, ValueRange{first, zero},
-        [&](OpBuilder &ob, Location loc, Value i, ValueRange carried) {
-          ImplicitLocOpBuilder ib(loc, ob);
-          Scalar v(ib, extract(ib, x, indices(i)));
-          Scalar best(ib, carried[0]);
-          Scalar better = *last ? (max ? v.ge(best, u) : v.le(best, u))
-                                : (max ? v.gt(best, u) : v.lt(best, u));
-          Value bestNow = better.select(v, best);
-          Value where = arith::SelectOp::create(ib, better, i, carried[1]);
-          scf::YieldOp::create(ib, ValueRange{bestNow, where});
-        });
-    return arith::IndexCastOp::create(b, i64, loop.getResult(1));
-  });
+  Value result = n.generate(
+      kept, i64, [&](ImplicitLocOpBuilder &b, ValueRange at) -> Value {
+        Value zero = arith::ConstantIndexOp::create(b, 0);
+        Value one = arith::ConstantIndexOp::create(b, 1);
+        auto indices = [&](Value i) {
+          SmallVector<Value> full(at.begin(), at.end());
+          full.insert(full.begin() + *axis, i);
+          return full;
+        };
+        Value end = tensor::DimOp::create(b, x, *axis);
+        Value first = extract(b, x, indices(zero));
+        auto loop = scf::ForOp::create(
+            b, one, end, one, ValueRange{first, zero},
+            [&](OpBuilder &ob, Location loc, Value i, ValueRange carried) {
+              ImplicitLocOpBuilder ib(loc, ob);
+              Scalar v(ib, extract(ib, x, indices(i)));
+              Scalar best(ib, carried[0]);
+              Scalar better = *last ? (max ? v.ge(best, u) : v.le(best, u))
+                                    : (max ? v.gt(best, u) : v.lt(best, u));
+              Value bestNow = better.select(v, best);
+              Value where = arith::SelectOp::create(ib, better, i, carried[1]);
+              scf::YieldOp::create(ib, ValueRange{bestNow, where});
+            });
+        return arith::IndexCastOp::create(b, i64, loop.getResult(1));
+      });
   if (*keep)
     result = n.expandDims(result, {*axis});
   n.set(0, result);
@@ -291,67 +392,79 @@ static LogicalResult lowerSoft(Node &n, Soft kind) {
     int64_t axisInLine = axes[0];
     if (flat) {
       for (int64_t d = 0; d < n.rank(0); ++d)
-        (d < *axis ? outer : inner) = n.mul(d < *axis ? outer : inner, sizes[d]);
+        (d < *axis ? outer : inner) =
+            n.mul(d < *axis ? outer : inner, sizes[d]);
       line = n.reshape(x, {outer, inner});
       axisInLine = 1;
     }
     SmallVector<OpFoldResult> lineSizes = n.sizes(line);
-    Value result = n.generate(lineSizes, element, [&](ImplicitLocOpBuilder &b, ValueRange at) -> Value {
-      Value zero = arith::ConstantIndexOp::create(b, 0);
-      Value one = arith::ConstantIndexOp::create(b, 1);
-      auto indices = [&](Value i) {
-        SmallVector<Value> full(at.begin(), at.end());
-        full[axisInLine] = i;
-        return full;
-      };
-      Value end = tensor::DimOp::create(b, line, axisInLine);
-      Value first = extract(b, line, indices(zero));
-      auto loop = scf::ForOp::create(
-          b, one, end, one, ValueRange{first, zero},
-          [&](OpBuilder &ob, Location loc, Value i, ValueRange carried) {
-            ImplicitLocOpBuilder ib(loc, ob);
-            Scalar v(ib, extract(ib, line, indices(i))), best(ib, carried[0]);
-            Scalar better = v.gt(best);
-            Value bestNow = better.select(v, best);
-            Value where = arith::SelectOp::create(ib, better, i, carried[1]);
-            scf::YieldOp::create(ib, ValueRange{bestNow, where});
-          });
-      Value hit = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, at[axisInLine],
-                                        loop.getResult(1));
-      return arith::UIToFPOp::create(b, element, hit);
-    });
+    Value result = n.generate(
+        lineSizes, element,
+        [&](ImplicitLocOpBuilder &b, ValueRange at) -> Value {
+          Value zero = arith::ConstantIndexOp::create(b, 0);
+          Value one = arith::ConstantIndexOp::create(b, 1);
+          auto indices = [&](Value i) {
+            SmallVector<Value> full(at.begin(), at.end());
+            full[axisInLine] = i;
+            return full;
+          };
+          Value end = tensor::DimOp::create(b, line, axisInLine);
+          Value first = extract(b, line, indices(zero));
+          auto loop = scf::ForOp::create(
+              b, one, end, one, ValueRange{first, zero},
+              [&](OpBuilder &ob, Location loc, Value i, ValueRange carried) {
+                ImplicitLocOpBuilder ib(loc, ob);
+                Scalar v(ib, extract(ib, line, indices(i))),
+                    best(ib, carried[0]);
+                Scalar better = v.gt(best);
+                Value bestNow = better.select(v, best);
+                Value where =
+                    arith::SelectOp::create(ib, better, i, carried[1]);
+                scf::YieldOp::create(ib, ValueRange{bestNow, where});
+              });
+          Value hit = arith::CmpIOp::create(b, arith::CmpIPredicate::eq,
+                                            at[axisInLine], loop.getResult(1));
+          return arith::UIToFPOp::create(b, element, hit);
+        });
     n.set(0, flat ? n.reshape(result, sizes) : result);
     return success();
   }
-  auto centred = combine(x, reduceMax(n, x, axes), [](ImplicitLocOpBuilder &b, ValueRange v) -> Value {
-    return Scalar(b, v[0]) - Scalar(b, v[1]);
-  });
+  auto centred = combine(x, reduceMax(n, x, axes),
+                         [](ImplicitLocOpBuilder &b, ValueRange v) -> Value {
+                           return Scalar(b, v[0]) - Scalar(b, v[1]);
+                         });
   if (failed(centred))
     return failure();
-  Value exps = n.map(*centred, acc, [](ImplicitLocOpBuilder &b, ValueRange v) -> Value {
-    return Scalar(b, v[0]).exp();
-  });
+  Value exps =
+      n.map(*centred, acc, [](ImplicitLocOpBuilder &b, ValueRange v) -> Value {
+        return Scalar(b, v[0]).exp();
+      });
   Value sum = reduceSum(n, exps, axes);
   FailureOr<Value> result =
       kind == Soft::Max
-          ? combine(exps, sum, [](ImplicitLocOpBuilder &b, ValueRange v) -> Value {
-              return Scalar(b, v[0]) / Scalar(b, v[1]);
-            })
-          : combine(*centred, sum, [](ImplicitLocOpBuilder &b, ValueRange v) -> Value {
-              return Scalar(b, v[0]) - Scalar(b, v[1]).log();
-            });
+          ? combine(exps, sum,
+                    [](ImplicitLocOpBuilder &b, ValueRange v) -> Value {
+                      return Scalar(b, v[0]) / Scalar(b, v[1]);
+                    })
+          : combine(*centred, sum,
+                    [](ImplicitLocOpBuilder &b, ValueRange v) -> Value {
+                      return Scalar(b, v[0]) - Scalar(b, v[1]).log();
+                    });
   if (failed(result))
     return failure();
   n.set(0, n.cast(*result, element));
   return success();
 }
 static LogicalResult lowerSoftmax(Node &n) { return lowerSoft(n, Soft::Max); }
-static LogicalResult lowerLogSoftmax(Node &n) { return lowerSoft(n, Soft::LogMax); }
+static LogicalResult lowerLogSoftmax(Node &n) {
+  return lowerSoft(n, Soft::LogMax);
+}
 static LogicalResult lowerHardmax(Node &n) { return lowerSoft(n, Soft::Hard); }
 
 void dlc::legalize::addReduce(std::vector<OpEntry> &table) {
   constexpr llvm::StringLiteral floats = "floats", numbers = "numbers";
-  auto add = [&](llvm::StringLiteral name, llvm::StringLiteral dtypes, LowerFn fn) {
+  auto add = [&](llvm::StringLiteral name, llvm::StringLiteral dtypes,
+                 LowerFn fn) {
     table.push_back({"", name, 1, kLatest, dtypes, fn});
   };
   add("ReduceSum", numbers, lowerReduceSum);
