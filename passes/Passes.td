@@ -107,7 +107,7 @@ def FoldConstants : Pass<"dlc-fold-constants"> {
   let options = [
     Option<"extraBytes", "extra-bytes", "int64_t", "65536",
            "how much larger than its operands a constant may be">,
-    Option<"maxSteps", "max-steps", "int64_t", "500000000",
+    Option<"maxSteps", "max-steps", "int64_t", "250000000",
            "scalar operations of one evaluation; all together may execute four times as many">];
   let statistics = [Statistic<"numFolded", "folded", "operations replaced by constants">];
   let dependentDialects = ["::mlir::arith::ArithDialect",

@@ -25,7 +25,8 @@ namespace dlc {
 struct EvaluateLimits {
   /// Bytes of all tensors alive at one time, results included.
   int64_t maxBytes = int64_t(256) << 20;
-  /// Scalar operations executed, loop iterations counted as one each.
+  /// Operations on elements executed; those of loops over scalars (scf.for,
+  /// scf.while) count four times, as they run that much slower.
   int64_t maxSteps = 2'000'000'000;
   /// When given, steps that several evaluations share: counted down, and the
   /// bound when it is less than maxSteps.

@@ -37,7 +37,7 @@ private:
   llvm::DenseMap<Value, Value> values;
   /// What evaluating constants may still cost: bounds the time that a hostile
   /// model can take.
-  int64_t evaluationSteps = 4'000'000'000;
+  int64_t evaluationSteps = 1'000'000'000;
 };
 
 /// Makes all integer types below `op` signless (the last step of legalize).
