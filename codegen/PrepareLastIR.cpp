@@ -20,6 +20,10 @@ bool isBarePointer(MemRefType type) {
          ShapedType::isStatic(offset) && ShapedType::isStaticShape(strides);
 }
 
+bool isEmpty(MemRefType type) {
+  return type.hasStaticShape() && type.getNumElements() == 0;
+}
+
 /// The numbers of a memref that its type does not say, in the order offset,
 /// sizes, strides.
 struct DynamicParts {
@@ -28,7 +32,8 @@ struct DynamicParts {
   explicit DynamicParts(MemRefType type) {
     SmallVector<int64_t> values;
     int64_t base = 0;
-    if (failed(type.getStridesAndOffset(values, base)))
+    // The strides of nothing are no numbers for MLIR; nobody reads them.
+    if (isEmpty(type) || failed(type.getStridesAndOffset(values, base)))
       return;
     offset = ShapedType::isDynamic(base);
     for (auto [i, size] : llvm::enumerate(type.getShape()))
@@ -43,7 +48,8 @@ struct DynamicParts {
 
 /// Passes memrefs whose descriptor does not follow from their type as a base of
 /// rank 0 and the numbers that are missing.
-LogicalResult flattenArguments(func::FuncOp function, ArrayRef<func::CallOp> calls) {
+LogicalResult flattenArguments(func::FuncOp function,
+                               ArrayRef<func::CallOp> calls) {
   FunctionType type = function.getFunctionType();
   if (llvm::all_of(type.getInputs(), [](Type input) {
         auto memref = dyn_cast<MemRefType>(input);
@@ -56,7 +62,8 @@ LogicalResult flattenArguments(func::FuncOp function, ArrayRef<func::CallOp> cal
   SmallVector<Attribute> attributes;
   DictionaryAttr none = b.getDictionaryAttr({});
   auto baseOf = [](MemRefType memref) {
-    return MemRefType::get({}, memref.getElementType(), MemRefLayoutAttrInterface(),
+    return MemRefType::get({}, memref.getElementType(),
+                           MemRefLayoutAttrInterface(),
                            memref.getMemorySpace());
   };
   for (auto [i, input] : llvm::enumerate(type.getInputs())) {
@@ -68,8 +75,8 @@ LogicalResult flattenArguments(func::FuncOp function, ArrayRef<func::CallOp> cal
       continue;
     }
     if (!memref.isStrided())
-      return function.emitError() << "argument " << i << " of type " << memref
-                                  << " is not strided";
+      return function.emitError()
+             << "argument " << i << " of type " << memref << " is not strided";
     inputs.push_back(baseOf(memref));
     unsigned numbers = DynamicParts(memref).count();
     inputs.append(numbers, index);
@@ -98,6 +105,8 @@ LogicalResult flattenArguments(func::FuncOp function, ArrayRef<func::CallOp> cal
       (void)memref.getStridesAndOffset(strideValues, offsetValue);
       unsigned next = 1;
       auto mixed = [&](int64_t value) -> OpFoldResult {
+        if (ShapedType::isDynamic(value) && isEmpty(memref))
+          return b.getIndexAttr(1);
         if (ShapedType::isDynamic(value))
           return Value(fresh[next++]);
         return b.getIndexAttr(value);
@@ -108,8 +117,8 @@ LogicalResult flattenArguments(func::FuncOp function, ArrayRef<func::CallOp> cal
         sizes.push_back(mixed(size));
       for (int64_t stride : strideValues)
         strides.push_back(mixed(stride));
-      Value view = memref::ReinterpretCastOp::create(b, loc, memref, fresh.front(),
-                                                     offset, sizes, strides);
+      Value view = memref::ReinterpretCastOp::create(
+          b, loc, memref, fresh.front(), offset, sizes, strides);
       old.replaceAllUsesWith(view);
       entry.eraseArgument(at);
       at += 1 + parts.count();
@@ -143,8 +152,8 @@ LogicalResult flattenArguments(func::FuncOp function, ArrayRef<func::CallOp> cal
   return success();
 }
 
-/// Moves small allocations of known size to the function's entry: in a loop LLVM
-/// would take new stack in every iteration.
+/// Moves small allocations of known size to the function's entry: in a loop
+/// LLVM would take new stack in every iteration.
 void hoistAllocations(func::FuncOp function) {
   Block &entry = function.getBody().front();
   function.walk([&](memref::AllocaOp alloca) {
@@ -169,9 +178,10 @@ void expandCopy(memref::CopyOp copy) {
   Value one = arith::ConstantIndexOp::create(b, 1);
   SmallVector<Value> indices;
   for (int64_t i = 0; i < source.getRank(); ++i) {
-    Value size = source.isDynamicDim(i)
-                     ? Value(memref::DimOp::create(b, copy.getSource(), i))
-                     : Value(arith::ConstantIndexOp::create(b, source.getDimSize(i)));
+    Value size =
+        source.isDynamicDim(i)
+            ? Value(memref::DimOp::create(b, copy.getSource(), i))
+            : Value(arith::ConstantIndexOp::create(b, source.getDimSize(i)));
     auto loop = scf::ForOp::create(b, zero, size, one);
     indices.push_back(loop.getInductionVar());
     b.setInsertionPointToStart(loop.getBody());
@@ -206,7 +216,8 @@ uint64_t alignmentOf(Value value) {
   }
   if (!origin.offset)
     return std::min(base, element);
-  return *origin.offset ? std::min(base, *origin.offset & -*origin.offset) : base;
+  return *origin.offset ? std::min(base, *origin.offset & -*origin.offset)
+                        : base;
 }
 
 /// Tells private functions how far the buffers that they get are aligned: x86
@@ -243,7 +254,8 @@ void returnStatus(func::FuncOp entry) {
 
 LogicalResult codegen::prepareLastIR(ModuleOp module) {
   llvm::MapVector<StringRef, SmallVector<func::CallOp>> calls;
-  module.walk([&](func::CallOp call) { calls[call.getCallee()].push_back(call); });
+  module.walk(
+      [&](func::CallOp call) { calls[call.getCallee()].push_back(call); });
   SmallVector<memref::CopyOp> copies;
   module.walk([&](memref::CopyOp copy) { copies.push_back(copy); });
   for (memref::CopyOp copy : copies)
@@ -253,8 +265,9 @@ LogicalResult codegen::prepareLastIR(ModuleOp module) {
   for (func::FuncOp function : module.getOps<func::FuncOp>())
     for (unsigned i = 0; i < function.getNumArguments(); ++i)
       if (function.getArgAttr(i, rt::kArena))
-        function.setArgAttr(i, LLVM::LLVMDialect::getAlignAttrName(),
-                            OpBuilder(function).getI64IntegerAttr(rt::kArenaAlign));
+        function.setArgAttr(
+            i, LLVM::LLVMDialect::getAlignAttrName(),
+            OpBuilder(function).getI64IntegerAttr(rt::kArenaAlign));
   for (func::FuncOp function : module.getOps<func::FuncOp>())
     if (function.isPrivate() && function->hasAttr(rt::kLayer) &&
         !calls[function.getName()].empty())
