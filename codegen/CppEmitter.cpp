@@ -6,12 +6,13 @@
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Transforms/Passes.h"
 
-mlir::LogicalResult dlc::codegen::emitCpp(mlir::ModuleOp module, llvm::raw_ostream &os) {
+mlir::LogicalResult dlc::codegen::emitCpp(mlir::ModuleOp module, llvm::raw_ostream &os,
+                                           bool profile) {
   // The object path folds in the same way; compilers warn about what is constant.
   mlir::OwningOpRef<mlir::ModuleOp> copy = module.clone();
   mlir::PassManager manager(module.getContext(), mlir::ModuleOp::getOperationName());
   manager.addPass(mlir::createCanonicalizerPass());
   if (failed(manager.run(*copy)))
     return mlir::failure();
-  return cpp::Printer(*copy, os).print();
+  return cpp::Printer(*copy, os, profile).print();
 }

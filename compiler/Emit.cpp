@@ -154,7 +154,7 @@ int dlc::emitAll(ModuleOp module, const CompileOptions &options) {
     else if (kind == "cpp") {
       std::string text;
       llvm::raw_string_ostream stream(text);
-      if (failed(codegen::emitCpp(module, stream)))
+      if (failed(codegen::emitCpp(module, stream, options.profile)))
         return kDefect;
       files.push_back({prefix + ".cpp", std::move(text)});
     } else if (kind == "lib" || kind == "shared") {

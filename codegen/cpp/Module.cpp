@@ -35,7 +35,7 @@ LogicalResult Printer::collect() {
       info = std::move(*facts);
       name = info->name;
       names.insert(name + "_model");
-      names.insert(name + "_run");
+      names.insert(info->entry);
     }
   }
   for (auto global : module.getOps<memref::GlobalOp>())
@@ -48,7 +48,7 @@ LogicalResult Printer::collect() {
     if (auto fn = dyn_cast<func::FuncOp>(op); fn && fn.isPublic() && wish != symbol)
       return fn.emitError("C++: the public name '") << symbol << "' is not an identifier";
     if (info && symbol == info->entry)
-      wish = info->name + "_run";
+      wish = info->entry;
     else
       for (unsigned n = 1; names.contains(wish); ++n)
         wish = identifier(symbol) + "_" + std::to_string(n);
@@ -129,7 +129,7 @@ void Printer::printFileHeader() {
     out << "// Arena: " << info->arenaBytes << " bytes; weights: " << info->weightsBytes
         << " bytes; multiplications: " << info->macs << ".\n";
   }
-  out << "#include \"dlc/dlc_abi.h\"\n";
+  out << (profile ? "#include \"dlc/dlc_runtime.h\"\n" : "#include \"dlc/dlc_abi.h\"\n");
 }
 
 //===-- Constants ----------------------------------------------------------===//
@@ -479,7 +479,9 @@ LogicalResult Printer::printEntry(func::FuncOp fn) {
     for (const Parameter &p : params)
       list += (list.empty() ? "\n    " : ",\n    ") + p.type + p.name;
   }
-  entrySignature = "extern \"C\" dlc_status " + info->name + "_run(" + list + ")";
+  if (profile)
+    os << "extern \"C\" const dlc_model " << info->name << "_model;\n";
+  entrySignature = "extern \"C\" dlc_status " + info->entry + "(" + list + ")";
   os << entrySignature << ";\n" << entrySignature << " {\n";
   ++indent;
   for (const Parameter &p : params) {
@@ -507,7 +509,10 @@ LogicalResult Printer::printEntry(func::FuncOp fn) {
       return fn.emitError("C++: the shape of '") << p.name << "' is not known";
   }
   --indent;
-  if (failed(printBody(fn.getBody().front())))
+  inEntry = true;
+  LogicalResult printed = printBody(fn.getBody().front());
+  inEntry = false;
+  if (failed(printed))
     return failure();
   ++indent;
   line() << "return "
@@ -547,7 +552,7 @@ void Printer::printModel() {
     os << "  (void)outputs;\n";
   if (!info->takesDims)
     os << "  (void)dims;\n";
-  os << "  return " << info->name << "_run(arena";
+  os << "  return " << info->entry << "(arena";
   for (auto *list : {&info->inputs, &info->outputs})
     for (auto [i, tensor] : llvm::enumerate(*list))
       if (!tensor.arenaOffset)
@@ -592,6 +597,13 @@ void Printer::printModel() {
     }
     os << "};\n";
   }
+  if (profile && !info->layers.empty()) {
+    os << "static const dlc_layer " << info->name << "_layers[] = {\n";
+    for (const codegen::LayerInfo &layer : info->layers)
+      os << "    {" << quoted(layer.name) << ", " << quoted(llvm::join(layer.nodes, " ")) << ", "
+         << layer.macs << "},\n";
+    os << "};\n";
+  }
   std::string inputs = info->inputs.empty() ? "nullptr" : info->name + "_inputs";
   std::string outputs = info->outputs.empty() ? "nullptr" : info->name + "_outputs";
   os << "extern \"C\" {\n"
@@ -601,5 +613,7 @@ void Printer::printModel() {
      << "    " << quoted(info->name) << ", " << inputs << ", " << outputs << ", "
      << info->inputs.size() << ", " << info->outputs.size() << ",\n"
      << "    " << info->arenaBytes << ", " << info->arenaAlign << ", " << info->name
-     << "_run_generic, nullptr, 0, 0};\n}\n";
+     << "_run_generic, "
+     << (profile && !info->layers.empty() ? info->name + "_layers" : std::string("nullptr")) << ", "
+     << (profile ? info->layers.size() : 0) << ", 0};\n}\n";
 }

@@ -63,7 +63,7 @@ struct Buffer {
 
 class Printer {
 public:
-  Printer(mlir::ModuleOp module, llvm::raw_ostream &os);
+  Printer(mlir::ModuleOp module, llvm::raw_ostream &os, bool profile);
   mlir::LogicalResult print();
 
 private:
@@ -216,6 +216,9 @@ private:
   std::string name;            ///< prefix of generated symbols
   std::optional<codegen::ModelInfo> info; ///< when there is an entry function
   std::string entrySignature;
+  bool inEntry = false;    ///< printing the body of the entry
+  bool profile;            ///< call the profiling hooks around layers
+  unsigned nextLayer = 0;  ///< index into info->layers of the next call in the entry
 
   llvm::DenseMap<mlir::Value, Expr> exprs;
   llvm::DenseMap<mlir::Value, Buffer> buffers;

@@ -1,6 +1,7 @@
 // This file prints structured control flow and calls.
 #include "codegen/cpp/Printer.h"
 
+#include "llvm/ADT/ScopeExit.h"
 #include "llvm/ADT/StringExtras.h"
 
 using namespace mlir;
@@ -289,6 +290,21 @@ LogicalResult Printer::printCall(func::CallOp op) {
   if (op.getNumResults() > 1)
     return unsupported(*op, "more than one result");
   std::string text = symbols.lookup(op.getCallee()) + "(" + llvm::join(args, ", ") + ")";
+  // ModelInfo lists the calls of layers in the order of the entry.
+  bool hooks = false;
+  if (profile && inEntry) {
+    auto callee = SymbolTable::lookupNearestSymbolFrom<func::FuncOp>(op, op.getCalleeAttr());
+    hooks = callee->hasAttr(rt::kLayer) && nextLayer < info->layers.size();
+  }
+  auto hook = [&](const char *when) {
+    if (hooks)
+      line() << "dlc_profile_" << when << "(&" << info->name << "_model, " << nextLayer << ");\n";
+  };
+  hook("begin");
+  llvm::scope_exit done([&] {
+    hook("end");
+    nextLayer += hooks;
+  });
   if (op.getNumResults() == 0 || !isLive(op.getResult(0))) {
     line() << text << ";\n";
     return success();

@@ -75,7 +75,7 @@ int main(int argc, char **argv) {
   if (llvm::is_contained(kinds, "cpp")) {
     std::string text;
     llvm::raw_string_ostream stream(text);
-    if (failed(mlir::verify(*module)) || failed(codegen::emitCpp(*module, stream)))
+    if (failed(mlir::verify(*module)) || failed(codegen::emitCpp(*module, stream, options.profile)))
       return 1;
     if (!writeFile(prefix + ".cpp", text))
       return 1;
