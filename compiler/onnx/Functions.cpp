@@ -145,11 +145,8 @@ LogicalResult GraphImporter::inlineFunction(Context &context, const pb::NodeProt
   Scope scope;
   scope.nodes = &function.node();
   std::string callName = node.name().empty() ? node.op_type() : node.name();
-  Context inner{scope, frame, context.namePrefix + callName + "/",
-                context.numberPrefix + std::to_string(index) + "."};
-  // Call chains must not make names that grow with their depth.
-  if (inner.namePrefix.size() > 4 * limits::kShownName)
-    inner.namePrefix = ".../";
+  Context inner{scope, frame, Context::extend(context.namePrefix, callName) + "/",
+                Context::extend(context.numberPrefix, std::to_string(index)) + "."};
   for (int i = 0; i < function.input_size(); ++i) {
     Value value;
     if (i < node.input_size() && !node.input(i).empty()) {

@@ -48,7 +48,7 @@ static StringRef shownName(const pb::NodeProto &node) {
 
 Location GraphImporter::nodeLoc(const Context &context, const pb::NodeProto &node,
                                 int index) {
-  auto clip = [](StringRef text) { return text.take_front(4 * limits::kShownName); };
+  auto clip = [](StringRef text) { return text.take_front(limits::kShownName); };
   std::string name = context.namePrefix + clip(shownName(node)).str();
   std::string what = clip(node.op_type()).str() + "#" + context.numberPrefix +
                      std::to_string(index);
@@ -444,11 +444,9 @@ LogicalResult GraphImporter::importNode(Context &context, const pb::NodeProto &n
     state.addRegion();
   Operation *op = builder.create(state);
   for (auto [graph, region] : llvm::zip(graphs, op->getRegions())) {
-    std::string clipped = graph.name.substr(0, limits::kShownName);
+    std::string number = std::to_string(index) + "." + graph.name;
     if (failed(importSubgraph(*graph.context, *graph.graph, region, context.namePrefix,
-                              context.numberPrefix + std::to_string(index) + "." + clipped +
-                                  ".",
-                              loc)))
+                              Context::extend(context.numberPrefix, number) + ".", loc)))
       return failure();
   }
   for (auto [name, result] : llvm::zip(node.output(), op->getResults()))

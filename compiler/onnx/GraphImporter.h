@@ -1,6 +1,7 @@
 // Walks graphs, subgraphs and functions and builds the onnx dialect.
 #pragma once
 
+#include "compiler/onnx/Limits.h"
 #include "compiler/onnx/Tensors.h"
 #include "compiler/onnx/Types.h"
 #include "dialects/ONNX/ONNX.h"
@@ -50,6 +51,12 @@ struct Context {
   const Frame &frame;
   /// What the names and numbers of nodes start with: `call/` and `17.`.
   std::string namePrefix, numberPrefix;
+
+  /// A prefix for what is inside of `part`; it does not grow without bound.
+  static std::string extend(const std::string &prefix, llvm::StringRef part) {
+    std::string longer = prefix + part.take_front(limits::kShownName).str();
+    return longer.size() <= 4 * limits::kShownName ? longer : "...";
+  }
 };
 
 class GraphImporter {

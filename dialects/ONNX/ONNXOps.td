@@ -82,7 +82,7 @@ def ONNX_NodeOp : ONNX_Op<"node"> {
     are used directly. A missing optional input is an `onnx.none`.
 
     ```mlir
-    %y = onnx.node "Conv"(%x, %w) {attrs = {group = 1 : i64}, opset = 17 : i64} : ...
+    %y = onnx.node "Conv"(%x, %w) attributes {attrs = {group = 1 : i64}, opset = 17 : i64} : ...
     ```
   }];
   let arguments = (ins StrAttr:$op_type, DefaultValuedAttr<StrAttr, "\"\"">:$domain,

@@ -105,6 +105,26 @@ static std::string dtypeName(Type type) {
   return text;
 }
 
+/// Whether generated headers have a C type for the elements of a buffer (the
+/// table of codegen/ModelInfo.cpp).
+static bool hasCType(Type element) {
+  if (auto integer = dyn_cast<IntegerType>(element))
+    return llvm::is_contained({1, 8, 16, 32, 64}, integer.getWidth());
+  return isa<Float16Type, BFloat16Type, Float32Type, Float64Type>(element);
+}
+
+static LogicalResult checkInterface(Location loc, StringRef role, StringRef name,
+                                    Type type) {
+  Type element = getElementTypeOrSelf(type);
+  if (hasCType(element))
+    return success();
+  auto diag = emitError(loc) << role << " '" << name << "' has elements of type "
+                             << element << ", which generated code cannot take";
+  diag.attachNote() << "expected bool, an integer of 8 to 64 bits, or a float of "
+                       "16 to 64 bits";
+  return failure();
+}
+
 LogicalResult Legalizer::run(onnx::GraphOp graph) {
   if (failed(checkOperators(graph)))
     return failure();
@@ -118,6 +138,9 @@ LogicalResult Legalizer::run(onnx::GraphOp graph) {
       return emitError(graph.getLoc())
              << "input '" << (name ? name.getValue() : "") << "' has type "
              << arg.getType() << ", expected a tensor of known rank";
+    if (failed(checkInterface(graph.getLoc(), "input",
+                              name ? name.getValue() : "", type)))
+      return failure();
     if (!type.hasStaticShape() && target && !target.getHosted()) {
       auto diag = emitError(graph.getLoc())
                   << "input '" << (name ? name.getValue() : "")
@@ -138,9 +161,14 @@ LogicalResult Legalizer::run(onnx::GraphOp graph) {
     func.erase();
     return failure();
   }
-  for (auto [i, v] : llvm::enumerate(*outputs))
+  for (auto [i, v] : llvm::enumerate(*outputs)) {
     if (!isa<RankedTensorType>(v.getType()))
       return emitError(graph.getLoc()) << "output " << i << " is not a tensor";
+    auto name = cast<DictionaryAttr>(graph.getOutputs()[i]).getAs<StringAttr>("name");
+    if (failed(checkInterface(graph.getLoc(), "output", name ? name.getValue() : "",
+                              v.getType())))
+      return failure();
+  }
   func::ReturnOp::create(builder, graph.getLoc(), *outputs);
   func.setType(builder.getFunctionType(body.getArgumentTypes(),
                                        ValueRange(*outputs).getTypes()));
