@@ -23,7 +23,8 @@ for part in parts:
     before = set(folder.iterdir())
     run = subprocess.run(
         ["dlc-compile", str(model), "--stop-after=import", "-o", "-", *options],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=10,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        timeout=60,  # far more than it takes: machines may be busy
     )
     print(f"{part.stem}:\n{run.stderr.decode(errors='replace')}", flush=True)
     if run.returncode != 1 or run.stdout or set(folder.iterdir()) != before:

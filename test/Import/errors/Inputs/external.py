@@ -40,7 +40,7 @@ def run(entries, extra="", count=1):
     (folder / "model.onnx").write_bytes(model)
     result = subprocess.run(
         ["dlc-compile", str(folder / "model.onnx"), "--stop-after=import", "-o", "-"],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=10, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60, text=True,
     )
     lines = result.stderr.splitlines() + [""]
     where, severity, message = lines[0].split(": ", 3)[1:]
