@@ -142,7 +142,10 @@ private:
         continue;
       std::string suffix = tensors.size() == 1 ? "" : std::to_string(i);
       out << "/** Where " << kind << " " << i << " lies in the arena: "
-          << describeTensor(tensor) << ". */\n"
+          << describeTensor(tensor)
+          << (kind == "input" ? ". Write it before every run, its place is reused.\n"
+                              : ". Read it before the next run.\n")
+          << " * @param arena  as passed to " << info.entry << " */\n"
           << "static inline " << cType(tensor.dtype) << " *" << info.name << "_" << kind
           << suffix << "(void *arena) {\n"
           << "  return (" << cType(tensor.dtype) << " *)(void *)((unsigned char *)arena + "

@@ -175,7 +175,7 @@ private:
         // A tensor in the arena is no argument; its type is in its facts.
         MemRefType type;
         if (facts.contains("arena_offset")) {
-          if (auto typeAttr = facts.getAs<TypeAttr>("type"))
+          if (auto typeAttr = facts.getAs<TypeAttr>("buffer"))
             type = dyn_cast<MemRefType>(typeAttr.getValue());
         } else if (at < entry.getNumArguments()) {
           type = dyn_cast<MemRefType>(entry.getArgument(at++).getType());

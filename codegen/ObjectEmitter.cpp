@@ -45,8 +45,9 @@ private:
   llvm::StringMap<uint64_t> &frames;
 };
 
-/// The deepest sum of frames along calls from `function` on.
-uint64_t deepestStack(const llvm::Function &function,
+/// The deepest sum of frames along calls from `function` on. `perCall` is what
+/// the call itself pushes.
+uint64_t deepestStack(const llvm::Function &function, uint64_t perCall,
                       const llvm::StringMap<uint64_t> &frames,
                       llvm::DenseMap<const llvm::Function *, uint64_t> &known) {
   auto [it, fresh] = known.try_emplace(&function, 0);
@@ -58,7 +59,8 @@ uint64_t deepestStack(const llvm::Function &function,
       if (auto *call = dyn_cast<llvm::CallBase>(&instruction))
         if (const llvm::Function *callee = call->getCalledFunction())
           if (!callee->isDeclaration())
-            deepest = std::max(deepest, deepestStack(*callee, frames, known));
+            deepest = std::max(
+                deepest, perCall + deepestStack(*callee, perCall, frames, known));
   uint64_t total = deepest + frames.lookup(function.getName());
   known[&function] = total;
   return total;
@@ -152,7 +154,9 @@ public:
       return failure();
     llvm::DenseMap<const llvm::Function *, uint64_t> known;
     if (llvm::Function *entry = llvmModule->getFunction(info.name + "_run_generic"))
-      result.stackBytes = deepestStack(*entry, frames, known);
+      result.stackBytes = deepestStack(
+          *entry, machine->getTargetTriple().isX86() ? llvmModule->getDataLayout().getPointerSize() : 0, frames,
+          known);
     if (failed(readBack(module, info, result)))
       return failure();
     return std::move(result);

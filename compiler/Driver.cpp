@@ -60,6 +60,8 @@ static void setModuleOptions(ModuleOp module, const dlc::CompileOptions &options
                                                                   : "speed";
   module->setAttr(dlc::rt::kOptimize, b.getStringAttr(optimize));
   module->setAttr(dlc::rt::kRequant, b.getStringAttr(options.requant));
+  if (options.ioInArena)
+    module->setAttr(dlc::rt::kIoArena, b.getUnitAttr());
   if (options.profile)
     module->setAttr(dlc::rt::kProfile, b.getUnitAttr());
   if (options.threads > 1)

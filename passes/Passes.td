@@ -155,6 +155,11 @@ def PlanArena : Pass<"dlc-plan-arena", "::mlir::ModuleOp"> {
     a new first argument, the arena. Buffers that are alive at the same time
     are disjoint. `rt.arena_bytes` and `rt.arena_lower_bound_bytes` (the largest
     sum of buffers alive at once) are set on the function.
+
+    With `rt.io_arena` on the module inputs and outputs lie in the arena, too:
+    the arguments go, and `rt.inputs` and `rt.outputs` say at which `arena_offset`.
+    An input's place is free for others after its last use, an output's before
+    its first; nothing else overlaps them.
   }];
   let dependentDialects = ["::mlir::memref::MemRefDialect",
                            "::mlir::arith::ArithDialect"];

@@ -15,35 +15,57 @@ using namespace dlc::memory;
 
 namespace {
 /// Bytes of a buffer; failure when they are not known at compile time.
-FailureOr<int64_t> bytesOf(memref::AllocOp alloc) {
-  MemRefType type = alloc.getType();
-  if (!type.hasStaticShape() || !type.getLayout().isIdentity()) {
-    alloc.emitError("a buffer of the model has no static size: ") << type;
-    return failure();
-  }
+FailureOr<int64_t> bytesOf(Location loc, MemRefType type) {
+  if (!type.hasStaticShape() || !type.getLayout().isIdentity())
+    return emitError(loc, "a buffer of the model has no static size: ") << type;
   int64_t bytes = dlc::memory::elementBytes(type.getElementType());
   for (int64_t dim : type.getShape())
-    if (llvm::MulOverflow(bytes, dim, bytes)) {
-      alloc.emitError("a buffer of the model is too large: ") << type;
-      return failure();
-    }
+    if (llvm::MulOverflow(bytes, dim, bytes))
+      return emitError(loc, "a buffer of the model is too large: ") << type;
   return bytes;
+}
+
+/// Adds to the facts of inputs or outputs where in the arena they lie.
+ArrayAttr placed(ArrayAttr facts, ArrayRef<Value> arguments, ArrayRef<Buffer> buffers) {
+  Builder b(facts.getContext());
+  SmallVector<Attribute> result;
+  for (auto [fact, argument, buffer] : llvm::zip_equal(facts, arguments, buffers)) {
+    NamedAttrList list(cast<DictionaryAttr>(fact));
+    list.set("arena_offset", b.getI64IntegerAttr(buffer.offset));
+    list.set("buffer", TypeAttr::get(argument.getType()));
+    result.push_back(list.getDictionary(facts.getContext()));
+  }
+  return b.getArrayAttr(result);
 }
 
 struct PlanArena : dlc::impl::PlanArenaBase<PlanArena> {
   using PlanArenaBase::PlanArenaBase;
 
   LogicalResult plan(func::FuncOp func) {
-    SmallVector<memref::AllocOp> allocs;
-    func.walk([&](memref::AllocOp op) { allocs.push_back(op); });
+    auto inputs = func->getAttrOfType<ArrayAttr>(dlc::rt::kInputs);
+    auto outputs = func->getAttrOfType<ArrayAttr>(dlc::rt::kOutputs);
+    SmallVector<Value> values;
+    func.walk([&](memref::AllocOp op) { values.push_back(op.getMemref()); });
+    size_t numAllocs = values.size();
+    bool ioInArena = func->getParentOp()->hasAttr(dlc::rt::kIoArena);
+    if (ioInArena && outputs &&
+        inputs.size() + outputs.size() == func.getNumArguments())
+      llvm::append_range(values, func.getArguments());
+
     BufferViewFlowAnalysis aliases(func);
     std::vector<Buffer> buffers;
     Lifetimes lifetimes(func, aliases);
-    for (memref::AllocOp alloc : allocs) {
-      FailureOr<int64_t> bytes = bytesOf(alloc);
+    for (auto [i, value] : llvm::enumerate(values)) {
+      FailureOr<int64_t> bytes =
+          bytesOf(value.getLoc(), cast<MemRefType>(value.getType()));
       if (failed(bytes))
         return failure();
-      auto [first, last] = lifetimes.of(alloc.getMemref());
+      auto [first, last] = lifetimes.of(value);
+      // Inputs are there before the run, outputs after it.
+      if (i >= numAllocs + inputs.size())
+        last = INT64_MAX;
+      else if (i >= numAllocs)
+        first = 0;
       buffers.push_back({*bytes, first, last, 0});
     }
     int64_t lowerBound = liveBytes(buffers, dlc::rt::kArenaAlign);
@@ -58,14 +80,34 @@ struct PlanArena : dlc::impl::PlanArenaBase<PlanArena> {
     if (failed(func.insertArgument(0, arenaType, attrs, func.getLoc())))
       return failure();
     Value arena = func.getArgument(0);
-    for (auto [alloc, buffer] : llvm::zip_equal(allocs, buffers)) {
-      b.setInsertionPoint(alloc);
+    if (values.size() > numAllocs) {
+      ArrayRef<Value> arguments = ArrayRef(values).drop_front(numAllocs);
+      ArrayRef<Buffer> places = ArrayRef(buffers).drop_front(numAllocs);
+      size_t n = inputs.size();
+      func->setAttr(dlc::rt::kInputs,
+                    placed(inputs, arguments.take_front(n), places.take_front(n)));
+      func->setAttr(dlc::rt::kOutputs,
+                    placed(outputs, arguments.drop_front(n), places.drop_front(n)));
+    }
+    for (auto [value, buffer] : llvm::zip_equal(values, buffers)) {
+      if (Operation *alloc = value.getDefiningOp())
+        b.setInsertionPoint(alloc);
+      else
+        b.setInsertionPointToStart(&func.front());
       Value offset =
-          arith::ConstantIndexOp::create(b, alloc.getLoc(), buffer.offset);
-      Value view = memref::ViewOp::create(b, alloc.getLoc(), alloc.getType(),
+          arith::ConstantIndexOp::create(b, value.getLoc(), buffer.offset);
+      Value view = memref::ViewOp::create(b, value.getLoc(),
+                                          cast<MemRefType>(value.getType()),
                                           arena, offset, ValueRange());
-      alloc.getMemref().replaceAllUsesWith(view);
-      alloc.erase();
+      value.replaceAllUsesWith(view);
+      if (Operation *alloc = value.getDefiningOp())
+        alloc->erase();
+    }
+    if (values.size() > numAllocs) {
+      llvm::BitVector arguments(func.getNumArguments(), true);
+      arguments.reset(0);
+      if (failed(func.eraseArguments(arguments)))
+        return failure();
     }
     func.walk([](memref::DeallocOp op) { op.erase(); });
     func->setAttr(dlc::rt::kArenaBytes, b.getI64IntegerAttr(total));

@@ -18,6 +18,7 @@ inline constexpr llvm::StringLiteral kOptimize = "rt.optimize";
 inline constexpr llvm::StringLiteral kRequant = "rt.requant";
 inline constexpr llvm::StringLiteral kProfile = "rt.profile";
 inline constexpr llvm::StringLiteral kThreads = "rt.threads";
+inline constexpr llvm::StringLiteral kIoArena = "rt.io_arena";
 inline constexpr llvm::StringLiteral kArena = "rt.arena";
 inline constexpr llvm::StringLiteral kDims = "rt.dims";
 inline constexpr llvm::StringLiteral kArenaBytes = "rt.arena_bytes";

@@ -14,6 +14,7 @@ def RT_Dialect : Dialect {
     `rt.target` on the module is the only place where passes look for facts
     about the processor. Discardable attributes of this dialect:
     - `rt.name` (module): prefix of every generated symbol
+    - `rt.io_arena` (module): inputs and outputs lie in the arena
     - `rt.optimize` (module): "speed", "size" or "ram"; `rt.requant`: "onnx", "tflite" or "single"
     - `rt.profile` (module, unit): layers call dlc_profile_begin/end
     - `rt.threads` (module, i64)
