@@ -175,10 +175,7 @@ int Model::compile(ArrayRef<Tensor> inputs) {
     bool fits = !value.ranked || value.dims.size() == inputs[i].dims.size();
     for (size_t d = 0; fits && value.ranked && d < value.dims.size(); d++)
       fits = value.dims[d] < 0 || value.dims[d] == inputs[i].dims[d];
-    // ONNX's own tests state shapes that their data do not have; the data count.
-    if (!fits && options.verify)
-      shapes[value.name] = inputs[i].dims;
-    else if (!fits)
+    if (!fits)
       return refuse("shape " + import::shapeText(inputs[i].dims), "shape " + import::shapeText(value.dims));
     if (!value.isStatic())
       shapes[value.name] = inputs[i].dims;
