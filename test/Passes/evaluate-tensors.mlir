@@ -192,3 +192,34 @@ func.func @empty_reduction() -> tensor<2xf32> {
   %r = linalg.reduce { arith.addf } ins(%x : tensor<2x0xf32>) outs(%i : tensor<2xf32>) dimensions = [1]
   return %r : tensor<2xf32>
 }
+
+// Steps that are never taken may be absurd; negative ones are fine.
+// CHECK-LABEL: @absurd_map
+// CHECK-NEXT: arith.constant dense<10> : tensor<1xi32>
+func.func @absurd_map() -> tensor<1xi32> {
+  %a = arith.constant dense<5> : tensor<1xi32>
+  %b = arith.constant dense<5> : tensor<3xi32>
+  %e = tensor.empty() : tensor<1xi32>
+  %r = linalg.generic {indexing_maps = [affine_map<(i) -> (i)>, affine_map<(i) -> (i * 4611686018427387905 + 1)>, affine_map<(i) -> (i)>], iterator_types = ["parallel"]} ins(%a, %b : tensor<1xi32>, tensor<3xi32>) outs(%e : tensor<1xi32>) {
+  ^bb0(%x: i32, %y: i32, %o: i32):
+    %s = arith.addi %x, %y : i32
+    linalg.yield %s : i32
+  } -> tensor<1xi32>
+  return %r : tensor<1xi32>
+}
+// CHECK-LABEL: @absurd_slice
+// CHECK-NEXT: arith.constant dense<7> : tensor<1xi32>
+func.func @absurd_slice() -> tensor<1xi32> {
+  %b = arith.constant dense<[5, 6, 7]> : tensor<3xi32>
+  %n = arith.constant 9223372036854775807 : index
+  %r = tensor.extract_slice %b[2][1][%n] : tensor<3xi32> to tensor<1xi32>
+  return %r : tensor<1xi32>
+}
+// CHECK-LABEL: @negative_stride
+// CHECK-NEXT: arith.constant dense<[7, 6, 5]> : tensor<3xi32>
+func.func @negative_stride() -> tensor<3xi32> {
+  %b = arith.constant dense<[5, 6, 7]> : tensor<3xi32>
+  %n = arith.constant -1 : index
+  %r = tensor.extract_slice %b[2][3][%n] : tensor<3xi32> to tensor<3xi32>
+  return %r : tensor<3xi32>
+}
