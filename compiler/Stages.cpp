@@ -89,6 +89,7 @@ static void buildMemory(OpPassManager &pm) {
 static void buildKernels(OpPassManager &pm) {
   pm.addPass(dlc::createLowerKernels());
   pm.addPass(dlc::createLowerContractions());
+  pm.addPass(dlc::createCollapseLoops());
   pm.addPass(createConvertLinalgToLoopsPass());
   pm.addPass(memref::createFoldMemRefAliasOpsPass());
   pm.addPass(createLoopInvariantCodeMotionPass());

@@ -291,4 +291,26 @@ def OrderLoops : Pass<"dlc-order-loops", "::mlir::ModuleOp"> {
     innermost one, so that it can be vectorized.
   }];
 }
+
+def CollapseLoops : Pass<"dlc-collapse-loops", "::mlir::ModuleOp"> {
+  let summary = "merge loops that walk memory as one loop would";
+  let description = [{
+    Neighbouring loops of a linalg operation on buffers become one where every
+    operand either lies in memory without gaps along them or does not move with
+    them; loops that run once disappear. LLVM vectorizes innermost loops only,
+    and those of an image's last dimension are short.
+
+    ```mlir
+    linalg.generic {indexing_maps = [(a, b, c) -> (a, b, c), (a, b, c) -> (c)], ...}
+        ins(%x, %bias : memref<1x20x8xf32>, memref<8xf32>) ...
+    // becomes
+    linalg.generic {indexing_maps = [(a, b) -> (a, b), (a, b) -> (b)], ...}
+        ins(%flat, %bias : memref<20x8xf32>, memref<8xf32>) ...
+    ```
+  }];
+  let statistics = [
+    Statistic<"numCollapsed", "collapsed", "operations with fewer loops">];
+  let dependentDialects = ["::mlir::linalg::LinalgDialect",
+                           "::mlir::memref::MemRefDialect"];
+}
 #endif
