@@ -131,6 +131,14 @@ bool Printer::isWritten(Value memref) {
       return !callee || callee.isExternal() ||
              isWritten(callee.getArgument(use.getOperandNumber()));
     }
+    unsigned k = use.getOperandNumber();
+    Operation *parent = isa<scf::YieldOp>(user) ? user->getParentOp() : user;
+    if (isa<scf::IfOp, scf::IndexSwitchOp>(parent))
+      return isWritten(parent->getResult(k));
+    if (auto loop = dyn_cast<scf::ForOp>(parent)) {
+      k -= parent == user ? 3 : 0; // an initial value, or one yielded
+      return isWritten(loop.getRegionIterArgs()[k]) || isWritten(loop.getResult(k));
+    }
     if (isa<ViewLikeOpInterface, arith::SelectOp, memref::ExtractStridedMetadataOp,
             memref::TransposeOp, memref::AssumeAlignmentOp>(user))
       return llvm::any_of(user->getResults(), [&](Value v) {

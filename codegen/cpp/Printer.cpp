@@ -174,9 +174,15 @@ void Printer::assignAll(llvm::ArrayRef<std::string> targets,
     if (target.empty())
       continue;
     std::string source;
-    if (isa<MemRefType>(v.getType()))
-      source = at(buffer(v), /*address=*/true).text;
-    else if (auto type = dyn_cast<VectorType>(v.getType());
+    if (auto memref = dyn_cast<MemRefType>(v.getType())) {
+      Buffer &b = buffer(v);
+      source = at(b, /*address=*/true).text;
+      for (auto &[part, size] : openParts(memref, target, b)) {
+        std::string now = size.isConstant() ? std::to_string(size.value) : size.text;
+        if (now != part)
+          moves.push_back({part, now});
+      }
+    } else if (auto type = dyn_cast<VectorType>(v.getType());
              type && type.getElementType().isInteger(1) && !type.isScalable())
       source = mask(v, 8).text;
     else {

@@ -195,13 +195,16 @@ private:
   mlir::LogicalResult printWhile(mlir::scf::WhileOp op);
   mlir::LogicalResult printSwitch(mlir::scf::IndexSwitchOp op);
   mlir::LogicalResult printCall(mlir::func::CallOp op);
-  mlir::LogicalResult declareResults(mlir::Operation &op,
-                                     llvm::SmallVectorImpl<std::string> &targets);
-  mlir::LogicalResult declareCarried(mlir::Operation &op, mlir::Value init,
-                                     llvm::ArrayRef<mlir::Value> aliases,
-                                     std::string &name);
-  mlir::LogicalResult bindVariable(mlir::Operation &op, mlir::Value v,
-                                   const std::string &name);
+  void declareResults(mlir::Operation &op, llvm::SmallVectorImpl<std::string> &targets);
+  void declareCarried(mlir::Operation &op, mlir::Value init,
+                      llvm::ArrayRef<mlir::Value> aliases, std::string &name);
+  void bindVariable(mlir::Value v, const std::string &name);
+  /// What the type of a buffer in variable `name` leaves open: names of the
+  /// variables beside it, and their values in `b`.
+  llvm::SmallVector<std::pair<std::string, Dim>>
+  openParts(mlir::MemRefType type, llvm::StringRef name, const Buffer &b);
+  /// Declares the variable `name` for `v`, without a value yet.
+  void declareVariable(mlir::Value v, const std::string &name);
   /// The next of i, j, k, ...; the caller restores `loopDepth`.
   std::string loopVariable();
   mlir::LogicalResult printBody(mlir::Block &block);

@@ -26,16 +26,20 @@ LogicalResult Printer::printBody(Block &block) {
 }
 
 /// Makes the variable of a value that changes from iteration to iteration.
-LogicalResult Printer::declareCarried(Operation &op, Value init,
-                                      llvm::ArrayRef<Value> aliases, std::string &name) {
+void Printer::declareCarried(Operation &op, Value init, llvm::ArrayRef<Value> aliases,
+                             std::string &name) {
   // The variable that holds the initial value serves on when nobody else reads it.
   auto it = variables.find(init);
   if (it != variables.end() && init.hasOneUse() && init.getParentBlock() == op.getBlock()) {
     name = it->second;
   } else if (auto memref = dyn_cast<MemRefType>(init.getType())) {
     name = numbered("p");
-    line() << pointerName(memref.getElementType(), false) << name << " = "
-           << at(buffer(init), true).text << ";\n";
+    bool isConst = llvm::none_of(aliases, [&](Value v) { return isWritten(v); });
+    Buffer &b = buffer(init);
+    line() << pointerName(memref.getElementType(), isConst) << name << " = "
+           << at(b, true).text << ";\n";
+    for (auto &[part, value] : openParts(memref, name, b))
+      line() << "int" << indexBits << "_t " << part << " = " << (value.isConstant() ? std::to_string(value.value) : value.text) << ";\n";
   } else {
     name = numbered(isa<FloatType, VectorType>(init.getType()) ? "acc" : prefixFor(init.getType()));
     auto type = dyn_cast<VectorType>(init.getType());
@@ -44,39 +48,72 @@ LogicalResult Printer::declareCarried(Operation &op, Value init,
     line() << declaredType(aliases.front()) << " " << name << " = " << source << ";\n";
   }
   for (Value alias : aliases)
-    if (failed(bindVariable(op, alias, name)))
-      return failure();
-  return success();
+    bindVariable(alias, name);
 }
 
-LogicalResult Printer::bindVariable(Operation &op, Value v, const std::string &name) {
+llvm::SmallVector<std::pair<std::string, Dim>>
+Printer::openParts(MemRefType type, llvm::StringRef name, const Buffer &b) {
+  llvm::SmallVector<std::pair<std::string, Dim>> result;
+  llvm::SmallVector<int64_t> strides;
+  int64_t offset; // part of the pointer
+  if (failed(type.getStridesAndOffset(strides, offset)))
+    return result; // refused where the buffer was made
+  for (auto [known, dims, letter] : {std::tuple(type.getShape(), &b.sizes, "_d"),
+                                     std::tuple(llvm::ArrayRef<int64_t>(strides), &b.strides, "_s")})
+    for (auto [i, size] : llvm::enumerate(known))
+      if (ShapedType::isDynamic(size))
+        result.push_back({(name + letter + llvm::Twine(i)).str(), (*dims)[i]});
+  return result;
+}
+
+void Printer::bindVariable(Value v, const std::string &name) {
   variables[v] = name;
   auto type = dyn_cast<MemRefType>(v.getType());
   if (!type) {
     exprs[v] = {name, Prec::Primary, v.getType().isInteger(1) ? 1 : width(v.getType())};
-    return success();
+    return;
   }
-  llvm::SmallVector<std::string> more;
-  if (failed(declareParameter(v, name, more)) || !more.empty())
-    return unsupported(op, "a buffer of dynamic shape is carried through it");
-  return success();
+  llvm::SmallVector<int64_t> strides;
+  int64_t offset;
+  if (failed(type.getStridesAndOffset(strides, offset)))
+    strides.assign(type.getRank(), 0); // refused where the buffer was made
+  Buffer b;
+  b.pointer = {name};
+  for (int64_t size : type.getShape())
+    b.sizes.push_back({size, ""});
+  for (int64_t stride : strides)
+    b.strides.push_back({stride, ""});
+  for (auto [d, size] : llvm::enumerate(b.sizes))
+    if (ShapedType::isDynamic(size.value))
+      size = {0, name + "_d" + std::to_string(d)};
+  for (auto [d, stride] : llvm::enumerate(b.strides))
+    if (ShapedType::isDynamic(stride.value))
+      stride = {0, name + "_s" + std::to_string(d)};
+  buffers[v] = b;
+}
+
+void Printer::declareVariable(Value v, const std::string &name) {
+  auto type = dyn_cast<MemRefType>(v.getType());
+  if (!type) {
+    line() << declaredType(v) << " " << name << ";\n";
+  } else {
+    line() << pointerName(type.getElementType(), !isWritten(v)) << name << ";\n";
+    bindVariable(v, name);
+    for (auto &[part, value] : openParts(type, name, buffers[v]))
+      line() << "[[maybe_unused]] int" << indexBits << "_t " << part << ";\n";
+  }
+  bindVariable(v, name);
 }
 
 /// Declares a variable for each result that is used, without a value yet.
-LogicalResult Printer::declareResults(Operation &op, llvm::SmallVectorImpl<std::string> &targets) {
+void Printer::declareResults(Operation &op, llvm::SmallVectorImpl<std::string> &targets) {
   for (Value result : op.getResults()) {
     targets.emplace_back();
     if (!isLive(result))
       continue;
     targets.back() = numbered(prefixFor(result.getType()));
-    auto memref = dyn_cast<MemRefType>(result.getType());
-    line() << (memref ? pointerName(memref.getElementType(), false)
-                      : declaredType(result) + " ")
-           << targets.back() << ";\n";
-    if (failed(bindVariable(op, result, targets.back())))
-      return failure();
+    declareVariable(result, targets.back());
   }
-  return success();
 }
 
 LogicalResult Printer::printFor(scf::ForOp op) {
@@ -99,8 +136,7 @@ LogicalResult Printer::printFor(scf::ForOp op) {
     targets.emplace_back();
     if (!isLive(arg) && !isLive(result))
       continue;
-    if (failed(declareCarried(*op, init, {arg, result}, targets.back())))
-      return failure();
+    declareCarried(*op, init, {arg, result}, targets.back());
   }
   flushReads();
   unsigned depth = loopDepth;
@@ -132,8 +168,7 @@ LogicalResult Printer::printIf(scf::IfOp op) {
   std::string condition = expr(op.getCondition()).text;
   flushReads();
   llvm::SmallVector<std::string> targets;
-  if (failed(declareResults(*op, targets)))
-    return failure();
+  declareResults(*op, targets);
   auto branch = [&](Region &region) {
     if (failed(printBody(region.front())))
       return failure();
@@ -165,8 +200,7 @@ LogicalResult Printer::printWhile(scf::WhileOp op) {
     targets.emplace_back();
     if (!isLive(arg))
       continue;
-    if (failed(declareCarried(*op, init, {arg}, targets.back())))
-      return failure();
+    declareCarried(*op, init, {arg}, targets.back());
   }
   flushReads();
   // What the condition forwards is what the body sees and what is left at the
@@ -185,15 +219,12 @@ LogicalResult Printer::printWhile(scf::WhileOp op) {
       name = targets[own.getArgNumber()];
     } else {
       name = numbered(prefixFor(v.getType()));
-      auto memref = dyn_cast<MemRefType>(v.getType());
-      line() << (memref ? pointerName(memref.getElementType(), false)
-                        : declaredType(result) + " ")
-             << name << ";\n";
+      declareVariable(result, name);
       forwarded.push_back(name);
       sources.push_back(v);
     }
-    if (failed(bindVariable(*op, arg, name)) || failed(bindVariable(*op, result, name)))
-      return failure();
+    bindVariable(arg, name);
+    bindVariable(result, name);
     // Forwarded twice: nobody may take the variable over.
     if (llvm::count(condition.getArgs(), v) > 1) {
       variables.erase(arg);
@@ -235,8 +266,7 @@ LogicalResult Printer::printSwitch(scf::IndexSwitchOp op) {
   std::string selector = value(op.getArg()).text;
   flushReads();
   llvm::SmallVector<std::string> targets;
-  if (failed(declareResults(*op, targets)))
-    return failure();
+  declareResults(*op, targets);
   line() << "switch (" << selector << ") {\n";
   auto branch = [&](Region &region) {
     if (failed(printBody(region.front())))
