@@ -4,6 +4,7 @@
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/DialectImplementation.h"
 #include "mlir/IR/OpImplementation.h"
+#include "mlir/IR/TypeUtilities.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
@@ -82,9 +83,12 @@ template <typename Op> static LogicalResult verifyEpilogue(Op op) {
     auto type = cast<ShapedType>(operand.getType());
     if (block.getArgument(i + 1).getType() != type.getElementType())
       return op.emitOpError("epilogue argument ") << i + 1 << " has a wrong type";
-    bool perChannel = type.getRank() == 1 &&
-                      type.getDimSize(0) == init.getDimSize(op.getChannelDim());
-    if (!perChannel && type.getShape() != init.getShape())
+    // One side may know a size that the other does not.
+    bool perChannel =
+        type.getRank() == 1 &&
+        succeeded(verifyCompatibleShape(
+            type.getShape(), init.getShape().slice(op.getChannelDim(), 1)));
+    if (!perChannel && failed(verifyCompatibleShape(type, init)))
       return op.emitOpError("epilogue operand ")
              << i << " has neither the output's shape nor one element a channel";
   }

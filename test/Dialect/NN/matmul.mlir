@@ -16,3 +16,17 @@ func.func @relu_epilogue(%a: tensor<2x3xf32>, %b: tensor<3x4xf32>, %bias: tensor
   } -> tensor<2x4xf32>
   return %r : tensor<2x4xf32>
 }
+
+// One side may know a size that the other does not.
+// CHECK-LABEL: func.func @epilogue_of_dynamic_size
+func.func @epilogue_of_dynamic_size(%a: tensor<2x3xf32>, %b: tensor<3x?xf32>, %bias: tensor<4xf32>,
+                                    %init: tensor<2x?xf32>) -> tensor<2x?xf32> {
+  // CHECK: epilogue(%{{.*}} : tensor<4xf32>)
+  %r = nn.matmul ins(%a, %b : tensor<2x3xf32>, tensor<3x?xf32>)
+      epilogue(%bias : tensor<4xf32>) outs(%init : tensor<2x?xf32>) {
+  ^bb0(%acc: f32, %c: f32):
+    %sum = arith.addf %acc, %c : f32
+    nn.yield %sum : f32
+  } -> tensor<2x?xf32>
+  return %r : tensor<2x?xf32>
+}
