@@ -117,7 +117,9 @@ static LogicalResult fromField(Location loc, StringRef what, StringRef name,
   if (field.size() * size != header.storedBytes)
     return wrongLength(loc, what, name, field.size(), header.storedBytes / size, "elements",
                        header);
-  std::memcpy(elements.own(header.storedBytes).data(), field.data(), header.storedBytes);
+  std::vector<char> &data = elements.own(header.storedBytes);
+  if (!data.empty()) // an empty field has no address
+    std::memcpy(data.data(), field.data(), data.size());
   return success();
 }
 
