@@ -70,6 +70,7 @@ static void buildMemory(OpPassManager &pm) {
   cleanUp(pm);
   // After padding: a pad's source may now be written in place.
   pm.addPass(dlc::createReuseOperands());
+  pm.addPass(dlc::createUnshareInits());
   pm.addNestedPass<func::FuncOp>(bufferization::createEmptyTensorEliminationPass());
   bufferization::OneShotBufferizePassOptions options;
   options.allowReturnAllocsFromLoops = false;

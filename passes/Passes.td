@@ -313,4 +313,12 @@ def CollapseLoops : Pass<"dlc-collapse-loops", "::mlir::ModuleOp"> {
   let dependentDialects = ["::mlir::linalg::LinalgDialect",
                            "::mlir::memref::MemRefDialect"];
 }
+
+def UnshareInits : Pass<"dlc-unshare-inits", "::mlir::ModuleOp"> {
+  let summary = "one empty or filled tensor for each operation that writes to it";
+  let description = [{
+    CSE makes one `linalg.fill` of many, and one-shot bufferization would then
+    keep it and copy it for each user. Runs after the last CSE on tensors.
+  }];
+}
 #endif

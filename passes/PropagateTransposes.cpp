@@ -125,8 +125,12 @@ struct ThroughGeneric : OpRewritePattern<linalg::GenericOp> {
       SmallVector<AffineExpr> exprs(outMap.getResults());
       outMap = AffineMap::get(outMap.getNumDims(), 0, applyPermutation(exprs, inverse),
                               op.getContext());
-      // A fill can be made in any layout.
-      if (auto fill = out.getDefiningOp<linalg::FillOp>()) {
+      // Empty and filled tensors can be made in any layout.
+      if (out.getDefiningOp<tensor::EmptyOp>()) {
+        auto sizes = tensor::getMixedSizes(rewriter, loc, out);
+        out = tensor::EmptyOp::create(rewriter, loc, applyPermutation(sizes, inverse),
+                                      getElementTypeOrSelf(out.getType()));
+      } else if (auto fill = out.getDefiningOp<linalg::FillOp>()) {
         auto sizes = tensor::getMixedSizes(rewriter, loc, out);
         Value empty = tensor::EmptyOp::create(
             rewriter, loc, applyPermutation(sizes, inverse),

@@ -1,0 +1,46 @@
+// RUN: dlc-opt %s --dlc-plan-arena --verify-each --split-input-file --verify-diagnostics | FileCheck %s
+
+// Three buffers in a chain: the third takes the first one's place.
+// CHECK-LABEL: func.func @m_run(%arg0: memref<128xi8> {rt.arena}
+// CHECK-SAME: rt.arena_bytes = 128 : i64, rt.arena_lower_bound_bytes = 128 : i64
+// CHECK-DAG: %[[C0:.*]] = arith.constant 0 : index
+// CHECK-DAG: %[[C64:.*]] = arith.constant 64 : index
+// CHECK: memref.view %arg0[%{{.*}}][] : memref<128xi8> to memref<16xf32>
+// CHECK-NOT: memref.alloc
+func.func @m_run(%x: memref<16xf32>, %y: memref<16xf32>) attributes {rt.inputs = []} {
+  %a = memref.alloc() : memref<16xf32>
+  %b = memref.alloc() : memref<16xf32>
+  %c = memref.alloc() : memref<16xf32>
+  memref.copy %x, %a : memref<16xf32> to memref<16xf32>
+  memref.copy %a, %b : memref<16xf32> to memref<16xf32>
+  memref.copy %b, %c : memref<16xf32> to memref<16xf32>
+  memref.copy %c, %y : memref<16xf32> to memref<16xf32>
+  return
+}
+
+// -----
+
+// A buffer that a loop uses is alive for the whole loop: the one inside it cannot share its place.
+// CHECK-LABEL: func.func @loop_run(%arg0: memref<128xi8> {rt.arena}
+func.func @loop_run(%x: memref<16xf32>, %y: memref<16xf32>) attributes {rt.inputs = []} {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c4 = arith.constant 4 : index
+  %a = memref.alloc() : memref<16xf32>
+  memref.copy %x, %a : memref<16xf32> to memref<16xf32>
+  scf.for %i = %c0 to %c4 step %c1 {
+    %b = memref.alloc() : memref<16xf32>
+    memref.copy %a, %b : memref<16xf32> to memref<16xf32>
+    memref.copy %b, %y : memref<16xf32> to memref<16xf32>
+  }
+  return
+}
+
+// -----
+
+func.func @dynamic_run(%n: index) attributes {rt.inputs = []} {
+  // expected-error @+1 {{a buffer of the model has no static size: 'memref<?xf32>'}}
+  %a = memref.alloc(%n) : memref<?xf32>
+  memref.copy %a, %a : memref<?xf32> to memref<?xf32>
+  return
+}
