@@ -26,6 +26,18 @@ struct ConvertBoundary : dlc::impl::ConvertBoundaryBase<ConvertBoundary> {
       auto type = dyn_cast<RankedTensorType>(arg.getType());
       if (!type)
         return func.emitOpError("takes something else than tensors");
+      if (!type.hasStaticShape()) {
+        auto infos = func->getAttrOfType<ArrayAttr>(dlc::rt::kInputs);
+        auto info = arg.getArgNumber() < infos.size()
+                        ? dyn_cast<DictionaryAttr>(infos[arg.getArgNumber()])
+                        : DictionaryAttr();
+        auto name = info ? info.getAs<StringAttr>("name") : StringAttr();
+        auto diag = emitError(func.getLoc())
+                    << "input '" << (name ? name.getValue() : "")
+                    << "' has a size that is not known at compile time: " << type;
+        diag.attachNote() << "fix it with --dim NAME=N or --shape INPUT=AxBxC";
+        return failure();
+      }
       arg.setType(bufferType(type));
       auto tensor = bufferization::ToTensorOp::create(b, func.getLoc(), type, arg,
                                                       /*restrict=*/true);
