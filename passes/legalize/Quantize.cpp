@@ -113,7 +113,7 @@ static Value quantizeScalar(ImplicitLocOpBuilder &b, Value x, Value scale, Value
   if (zeroPoint)
     rounded = rounded + Scalar(b, Node::castScalar(b, zeroPoint, to, scaled.type()));
   auto [lo, hi] = rangeOf(to);
-  Scalar clamped = rounded.max(rounded.constant(lo)).min(rounded.constant(hi));
+  Scalar clamped = rounded.atLeast(rounded.constant(lo)).atMost(rounded.constant(hi));
   return Node::castScalar(b, clamped, scaled.type(), to);
 }
 
@@ -232,7 +232,7 @@ static LogicalResult lowerDynamicQuantizeLinear(Node &n) {
     Scalar s(b, v[1]);
     Scalar safe = s.eq(s.constant(0)).select(s.constant(1), s);
     Scalar z = (s.constant(0) - Scalar(b, v[0]) / safe);
-    z = z.max(z.constant(0)).min(z.constant(255)).math<math::RoundEvenOp>();
+    z = z.atLeast(z.constant(0)).atMost(z.constant(255)).math<math::RoundEvenOp>();
     return Node::castScalar(b, z, f32, u8);
   });
   auto y = n.elementwise({x, scale, zero}, u8, [&](ImplicitLocOpBuilder &b, ValueRange v) {

@@ -40,10 +40,10 @@ static FailureOr<Value> apply(Node &n, Value x, const Activation &f,
   return n.map(x, element, [&](ImplicitLocOpBuilder &b, ValueRange v) -> Value {
     Scalar s(b, v[0]);
     if (clip)
-      s = s.max(s.constant(-*clip)).min(s.constant(*clip));
+      s = s.atLeast(s.constant(-*clip)).atMost(s.constant(*clip));
     Scalar zero = s.constant(0);
     if (f.name == "Relu")
-      return s.max(zero);
+      return s.atLeast(zero);
     if (f.name == "Tanh")
       return s.tanh();
     if (f.name == "Sigmoid")
@@ -57,12 +57,12 @@ static FailureOr<Value> apply(Node &n, Value x, const Activation &f,
     if (f.name == "ScaledTanh")
       return (s * f.beta).tanh() * f.alpha;
     if (f.name == "HardSigmoid")
-      return (s * f.alpha + f.beta).max(zero).min(s.constant(1));
+      return (s * f.alpha + f.beta).atLeast(zero).atMost(s.constant(1));
     if (f.name == "Elu")
       return s.ge(zero).select(s, (s.exp() - 1.0) * f.alpha);
     if (f.name == "Softsign")
       return s / (s.abs() + 1.0);
-    return s.max(zero) + (-s.abs()).exp().log1p(); // Softplus
+    return s.atLeast(zero) + (-s.abs()).exp().log1p(); // Softplus
   });
 }
 

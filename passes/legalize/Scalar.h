@@ -76,6 +76,14 @@ public:
       return make<mlir::arith::MinimumFOp>(o);
     return isUnsigned ? make<mlir::arith::MinUIOp>(o) : make<mlir::arith::MinSIOp>(o);
   }
+  /// Clamps against a bound that is not NaN: one comparison, where max and min
+  /// must look at NaN and the sign of zero. NaN stays NaN.
+  Scalar atLeast(const Scalar &bound, bool isUnsigned = false) const {
+    return isFloat() ? lt(bound).select(bound, *this) : max(bound, isUnsigned);
+  }
+  Scalar atMost(const Scalar &bound, bool isUnsigned = false) const {
+    return isFloat() ? gt(bound).select(bound, *this) : min(bound, isUnsigned);
+  }
   /// A unary operation of the math dialect.
   template <typename Op> Scalar math() const { return wrap(Op::create(*b, v)); }
   Scalar abs() const {

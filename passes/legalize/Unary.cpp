@@ -92,7 +92,7 @@ static LogicalResult lowerIsInf(Node &n) {
 //===--- activations ------------------------------------------------------===//
 
 static LogicalResult lowerRelu(Node &n) {
-  return unary(n, Accepts::Numbers, [](Scalar x) { return x.max(x.constant(0)); });
+  return unary(n, Accepts::Numbers, [](Scalar x) { return x.atLeast(x.constant(0)); });
 }
 static LogicalResult lowerSigmoid(Node &n) {
   return unary(n, Accepts::Floats, [](Scalar x) { return x.sigmoid(); });
@@ -131,7 +131,7 @@ static LogicalResult lowerCelu(Node &n) {
     return n.error("attribute 'alpha' is 0");
   return unary(n, Accepts::Floats, [&](Scalar x) {
     Scalar zero = x.constant(0);
-    return x.max(zero) + zero.min(((x / *alpha).exp() - 1.0) * *alpha);
+    return x.atLeast(zero) + zero.atMost(((x / *alpha).exp() - 1.0) * *alpha);
   });
 }
 static LogicalResult lowerHardSigmoid(Node &n) {
@@ -139,18 +139,18 @@ static LogicalResult lowerHardSigmoid(Node &n) {
   if (failed(alpha) || failed(beta))
     return failure();
   return unary(n, Accepts::Floats, [&](Scalar x) {
-    return (x * *alpha + *beta).min(x.constant(1)).max(x.constant(0));
+    return (x * *alpha + *beta).atMost(x.constant(1)).atLeast(x.constant(0));
   });
 }
 static LogicalResult lowerHardSwish(Node &n) {
   return unary(n, Accepts::Floats, [](Scalar x) {
-    return x * (x / 6.0 + 0.5).min(x.constant(1)).max(x.constant(0));
+    return x * (x / 6.0 + 0.5).atMost(x.constant(1)).atLeast(x.constant(0));
   });
 }
 static LogicalResult lowerSoftplus(Node &n) {
   // max(x, 0) + log(1 + exp(-|x|)): no overflow for large x.
   return unary(n, Accepts::Floats, [](Scalar x) {
-    return x.max(x.constant(0)) + (-x.abs()).exp().log1p();
+    return x.atLeast(x.constant(0)) + (-x.abs()).exp().log1p();
   });
 }
 static LogicalResult lowerSoftsign(Node &n) {
@@ -180,7 +180,7 @@ static LogicalResult lowerGelu(Node &n) {
 }
 static LogicalResult lowerMish(Node &n) {
   return unary(n, Accepts::Floats, [](Scalar x) {
-    Scalar softplus = x.max(x.constant(0)) + (-x.abs()).exp().log1p();
+    Scalar softplus = x.atLeast(x.constant(0)) + (-x.abs()).exp().log1p();
     return x * softplus.tanh();
   });
 }
@@ -243,7 +243,7 @@ static LogicalResult lowerClip(Node &n) {
     if (failed(lo) || failed(hi))
       return failure();
     return unary(n, Accepts::Floats, [&](Scalar x) {
-      return x.max(x.constant(*lo)).min(x.constant(*hi));
+      return x.atLeast(x.constant(*lo)).atMost(x.constant(*hi));
     });
   }
   SmallVector<Value> values{n.in(0)};
@@ -258,9 +258,9 @@ static LogicalResult lowerClip(Node &n) {
     Scalar x(b, v[0]);
     unsigned next = 1;
     if (hasMin)
-      x = x.max(Scalar(b, v[next++]), isUnsigned);
+      x = x.atLeast(Scalar(b, v[next++]), isUnsigned);
     if (next < v.size())
-      x = x.min(Scalar(b, v[next]), isUnsigned);
+      x = x.atMost(Scalar(b, v[next]), isUnsigned);
     return x;
   });
   if (failed(result))
