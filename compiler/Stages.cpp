@@ -60,6 +60,7 @@ static void buildSchedule(OpPassManager &pm) { cleanUp(pm); }
 
 static void buildTile(OpPassManager &pm) {
   pm.addPass(dlc::createPlanKernels());
+  pm.addPass(dlc::createFoldPads()); // the plan says who takes them
   pm.addPass(dlc::createPackWeights());
   cleanUp(pm);
 }
@@ -82,6 +83,7 @@ static void buildMemory(OpPassManager &pm) {
   pm.addPass(memref::createFoldMemRefAliasOpsPass());
   cleanUp(pm);
   pm.addPass(dlc::createLowerCopies());
+  pm.addPass(dlc::createAllocateScratch());
   pm.addPass(dlc::createPlanArena());
   pm.addPass(dlc::createOutlineLayers());
   cleanUp(pm);

@@ -18,7 +18,7 @@ Value flatten(OpBuilder &b, Location loc, Value v) {
 }
 
 bool isPointwise(dlc::nn::ConvOp op) {
-  if (!op.getChannelsLast() || op.getGroup() != 1 || op.getPacked() || !op.getResult())
+  if (!op.getChannelsLast() || op.getGroup() != 1 || op.getPacked() || op.isPadded() || !op.getResult())
     return false;
   for (unsigned d = 0; d < op.getSpatialRank(); ++d)
     if (op.getKernelSize(d) != 1 || op.getStrides()[d] != 1)

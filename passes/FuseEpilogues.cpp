@@ -85,7 +85,9 @@ LogicalResult fuse(linalg::GenericOp op, OpOperand &fused, Contraction producer,
   operands.push_back(init);
   OperationState state(loc, producer->getName(), operands, init.getType(),
                        producer->getDiscardableAttrDictionary().getValue());
-  state.propertiesAttr = producer->getPropertiesAsAttribute();
+  auto properties = producer.getProperties();
+  properties.operandSegmentSizes[2] = inputs.size();
+  state.getOrAddProperties<typename Contraction::Properties>() = properties;
   Region *region = state.addRegion();
   // The old epilogue first, then the elementwise body on what it yielded.
   rewriter.cloneRegionBefore(producer.getEpilogue(), *region, region->end());

@@ -86,6 +86,7 @@ void lower(dlc::nn::ConvOp op, dlc::rt::TargetAttr target) {
         [&](ImplicitLocOpBuilder &b, ValueRange k, Value carried) -> Value {
           SmallVector<Value> inAt(rank + 2), filterAt(rank + 2);
           inAt[0] = at[0];
+          Value inside; // whether the element is not padding; null when none is
           Value c = k[rank];
           inAt[last ? rank + 1 : 1] =
               op.getGroup() > 1 ? arith::AddIOp::create(b, base, c).getResult() : c;
@@ -95,7 +96,16 @@ void lower(dlc::nn::ConvOp op, dlc::rt::TargetAttr target) {
             Value o = at[last ? d + 1 : d + 2];
             Value from = arith::MulIOp::create(b, o, constant(b, op.getStrides()[d]));
             Value step = arith::MulIOp::create(b, k[d], constant(b, op.getDilations()[d]));
-            inAt[last ? d + 1 : d + 2] = arith::AddIOp::create(b, from, step);
+            Value i = arith::AddIOp::create(b, from, step);
+            if (op.getPadBefore(d) || op.getPadAfter(d)) {
+              // Unsigned, what lies before the input is behind it, too.
+              i = arith::SubIOp::create(b, i, constant(b, op.getPadBefore(d)));
+              Value ok = arith::CmpIOp::create(b, arith::CmpIPredicate::ult, i,
+                                               sizeOf(b, in, last ? d + 1 : d + 2));
+              inside = inside ? arith::AndIOp::create(b, inside, ok).getResult() : ok;
+              i = arith::SelectOp::create(b, ok, i, constant(b, 0));
+            }
+            inAt[last ? d + 1 : d + 2] = i;
             filterAt[last ? d : d + 2] = k[d];
           }
           if (packed) {
@@ -108,7 +118,11 @@ void lower(dlc::nn::ConvOp op, dlc::rt::TargetAttr target) {
             llvm::append_range(filterAt, k);
             filterAt.push_back(arith::RemUIOp::create(b, o, constant(b, width)));
           }
-          Value x = widen(b, memref::LoadOp::create(b, in, inAt), acc);
+          Value element = memref::LoadOp::create(b, in, inAt);
+          if (inside)
+            element = arith::SelectOp::create(
+                b, inside, element, arith::ConstantOp::create(b, op.getPadElement()));
+          Value x = widen(b, element, acc);
           Value w = widen(b, memref::LoadOp::create(b, filter, filterAt), acc);
           return multiplyAdd(b, x, w, carried, target);
         });

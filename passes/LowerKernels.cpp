@@ -1,4 +1,5 @@
 // This file emits the micro-kernels that PlanKernels chose.
+#include "passes/kernels/Needs.h"
 #include "passes/kernels/Tile.h"
 
 namespace dlc {
@@ -25,7 +26,8 @@ struct LowerKernels : dlc::impl::LowerKernelsBase<LowerKernels> {
           !llvm::all_of(op->getOperands(), hasUnitStride))
         return; // LowerContractions takes it
       if (auto conv = dyn_cast<dlc::nn::ConvOp>(op)) {
-        if (!conv.getKernelAttr())
+        if (!conv.getKernelAttr() ||
+            (conv.isPadded() && !dlc::kernels::takesPads(conv)))
           return;
         if (conv.getKernelAttr().getKind() == "depthwise")
           dlc::kernels::emitDepthwise(conv, target);

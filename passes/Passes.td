@@ -225,6 +225,37 @@ def PlanKernels : Pass<"dlc-plan-kernels", "::mlir::ModuleOp"> {
   }];
 }
 
+def FoldPads : Pass<"dlc-fold-pads", "::mlir::ModuleOp"> {
+  let summary = "constant padding into convolutions whose kernel pads by itself";
+  let description = [{
+    Runs after `dlc-plan-kernels`: which convolution takes padding is the kernel's
+    matter (passes/kernels/Needs.h). Others keep their padded copy.
+
+    ```mlir
+    %p = tensor.pad %x low[0, 1, 1, 0] high[0, 1, 1, 0] { tensor.yield %zp }
+    %r = nn.conv ins(%p, %w) attributes {kernel = #nn.kernel<kind = "dsp", ...>, ...}
+    // becomes
+    %r = nn.conv ins(%x, %w) attributes {pads = array<i64: 1, 1, 1, 1>, pad_value = 5 : i8, ...}
+    ```
+  }];
+}
+
+def AllocateScratch : Pass<"dlc-allocate-scratch", "::mlir::ModuleOp"> {
+  let summary = "scratch memory for contractions whose kernel needs some";
+  let description = [{
+    Runs on buffers, before `dlc-plan-arena`, so that scratch lies in the arena and
+    only as long as its layer runs.
+
+    ```mlir
+    nn.conv ins(%x, %w) outs(%y) attributes {kernel = #nn.kernel<...>}
+    // becomes
+    %s = memref.alloc() : memref<576xi8>
+    nn.conv ins(%x, %w) outs(%y) scratch(%s : memref<576xi8>) attributes {...}
+    ```
+  }];
+  let dependentDialects = ["::mlir::memref::MemRefDialect"];
+}
+
 def PackWeights : Pass<"dlc-pack-weights", "::mlir::ModuleOp"> {
   let summary = "store constant weights in the order in which kernels read them";
   let description = [{

@@ -51,7 +51,7 @@ int64_t dlc::nn::countMacs(Operation *op) {
   return out.getNumElements() * depth;
 }
 
-/// Inputs are read, the init is read and written, when they are buffers.
+/// Inputs are read, the init is written, scratch is both, when they are buffers.
 template <typename Op>
 static void bufferEffects(
     Op op,
@@ -59,10 +59,11 @@ static void bufferEffects(
   for (OpOperand &operand : op->getOpOperands()) {
     if (!isa<MemRefType>(operand.get().getType()))
       continue;
-    if (op.isDpsInit(&operand))
+    bool isScratch = op.getScratch() && &operand == &op->getOpOperands().back();
+    if (op.isDpsInit(&operand) || isScratch)
       out.emplace_back(MemoryEffects::Write::get(), &operand,
                        SideEffects::DefaultResource::get());
-    else
+    if (!op.isDpsInit(&operand))
       out.emplace_back(MemoryEffects::Read::get(), &operand,
                        SideEffects::DefaultResource::get());
   }
@@ -106,6 +107,29 @@ int64_t dlc::nn::ConvOp::getGroupChannels() {
   return filter.getDimSize(getPacked() ? rank + 1 : getChannelsLast() ? rank : 1);
 }
 
+bool dlc::nn::ConvOp::isPadded() {
+  return getPads() && llvm::any_of(getPadsAttr().asArrayRef(), [](int64_t p) { return p != 0; });
+}
+
+TypedAttr dlc::nn::ConvOp::getPadElement() {
+  if (getPadValueAttr())
+    return getPadValueAttr();
+  return Builder(getContext())
+      .getZeroAttr(cast<ShapedType>(getInput().getType()).getElementType());
+}
+
+/// Scratch is plain bytes, and only on buffers.
+template <typename Op> static LogicalResult verifyScratch(Op op) {
+  if (!op.getScratch())
+    return success();
+  auto type = cast<MemRefType>(op.getScratch().getType());
+  if (type.getRank() != 1 || !type.getElementType().isInteger(8) || !type.hasStaticShape())
+    return op.emitOpError("scratch is one dimension of i8 of known size, found ") << type;
+  if (!isa<MemRefType>(op.getInit().getType()))
+    return op.emitOpError("only contractions on buffers have scratch");
+  return success();
+}
+
 LogicalResult dlc::nn::ConvOp::verify() {
   auto in = cast<ShapedType>(getInput().getType());
   auto filter = cast<ShapedType>(getFilter().getType());
@@ -131,15 +155,29 @@ LogicalResult dlc::nn::ConvOp::verify() {
       (!ShapedType::isDynamic(channels) &&
        channels != groupChannels * static_cast<int64_t>(getGroup())))
     return emitOpError("channels do not match groups");
+  if (getPads()) {
+    if (static_cast<int64_t>(getPads()->size()) != 2 * rank)
+      return emitOpError("pads has ") << getPads()->size() << " elements, expected "
+                                      << 2 * rank << " (begins, then ends)";
+    for (int64_t p : getPadsAttr().asArrayRef())
+      if (p < 0)
+        return emitOpError("pads must not be negative");
+  }
+  if (getPadValueAttr() && getPadValueAttr().getType() != in.getElementType())
+    return emitOpError("pad_value has type ") << getPadValueAttr().getType()
+           << ", the input's elements have " << in.getElementType();
   for (int64_t d = 0; d < rank; ++d) {
     int64_t i = in.getDimSize(last ? d + 1 : d + 2);
     int64_t k = getKernelSize(d);
     int64_t o = init.getDimSize(last ? d + 1 : d + 2);
     if (ShapedType::isDynamic(i) || ShapedType::isDynamic(o))
       continue;
-    if ((o - 1) * getStrides()[d] + (k - 1) * getDilations()[d] + 1 > i)
+    if ((o - 1) * getStrides()[d] + (k - 1) * getDilations()[d] + 1 >
+        i + getPadBefore(d) + getPadAfter(d))
       return emitOpError("spatial dimension ") << d << " reads past the input";
   }
+  if (failed(verifyScratch(*this)))
+    return failure();
   return verifyEpilogue(*this);
 }
 
@@ -152,6 +190,8 @@ void dlc::nn::ConvOp::getEffects(
 }
 
 LogicalResult dlc::nn::MatmulOp::verify() {
+  if (failed(verifyScratch(*this)))
+    return failure();
   auto a = cast<ShapedType>(getA().getType());
   auto b = cast<ShapedType>(getB().getType());
   auto init = cast<ShapedType>(getInit().getType());

@@ -5,6 +5,7 @@
 include "mlir/IR/OpBase.td"
 include "mlir/Interfaces/ControlFlowInterfaces.td"
 include "mlir/IR/AttrTypeBase.td"
+include "mlir/IR/BuiltinAttributeInterfaces.td"
 include "mlir/IR/EnumAttr.td"
 include "mlir/Interfaces/SideEffectInterfaces.td"
 include "mlir/Interfaces/DestinationStyleOpInterface.td"
@@ -23,6 +24,9 @@ def NN_Dialect : Dialect {
     element. Its block arguments are the accumulator, then one element of each
     epilogue operand. An epilogue operand has either the shape of the output or
     rank 1 with the size of the output's channel dimension (bias, scales).
+
+    On buffers a contraction may have a `scratch` operand: bytes that its kernel
+    writes before it reads them. dlc-allocate-scratch adds it.
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect"];
   let useDefaultAttributePrinterParser = 1;
@@ -52,6 +56,7 @@ class NN_Contraction<string mn, list<Trait> traits = []> :
     Op<NN_Dialect, mn, traits # [
        DeclareOpInterfaceMethods<DestinationStyleOpInterface>,
        DeclareOpInterfaceMethods<MemoryEffectsOpInterface>,
+       AttrSizedOperandSegments,
        SingleBlockImplicitTerminator<"YieldOp">]>;
 
 def NN_ConvOp : NN_Contraction<"conv"> {
@@ -62,12 +67,16 @@ def NN_ConvOp : NN_Contraction<"conv"> {
     [kernel..., C/group, O]; init and result like the input with O channels.
     With `packed` = P > 0 (channels last only) the filter is
     [group * ceil(O/group / P), kernel..., C/group, P], zero where O/group ends.
-    The input is not padded implicitly: pads are explicit `tensor.pad`.
+    `pads` (spatial dimensions: all begins, then all ends) surround the input with
+    `pad_value` (default 0). Up to the tile stage padding is a `tensor.pad`;
+    dlc-fold-pads moves it here where the kernel takes it.
     Source: ONNX Conv-22.
   }];
   let arguments = (ins NN_Shaped:$input, NN_Shaped:$filter,
     Variadic<NN_Shaped>:$epilogue_inputs, NN_Shaped:$init,
+    Optional<AnyMemRef>:$scratch,
     DenseI64ArrayAttr:$strides, DenseI64ArrayAttr:$dilations,
+    OptionalAttr<DenseI64ArrayAttr>:$pads, OptionalAttr<TypedAttrInterface>:$pad_value,
     DefaultValuedAttr<I64Attr, "1">:$group,
     DefaultValuedAttr<BoolAttr, "false">:$channels_last,
     DefaultValuedAttr<I64Attr, "0">:$packed,
@@ -81,13 +90,23 @@ def NN_ConvOp : NN_Contraction<"conv"> {
       "::mlir::DenseI64ArrayAttr":$dilations, "::mlir::IntegerAttr":$group,
       "::mlir::BoolAttr":$channelsLast), [{
     build($_builder, $_state, ::mlir::TypeRange(result), input, filter, epilogueInputs,
-          init, strides, dilations, group, channelsLast,
+          init, ::mlir::Value(), strides, dilations, ::mlir::DenseI64ArrayAttr(),
+          ::mlir::TypedAttr(), group, channelsLast,
           $_builder.getI64IntegerAttr(0), KernelAttr());
   }]>];
   let extraClassDeclaration = [{
     unsigned getSpatialRank() { return getStrides().size(); }
     /// Size of kernel dimension `d`.
     int64_t getKernelSize(unsigned d);
+    /// Elements of padding before and after spatial dimension `d`.
+    int64_t getPadBefore(unsigned d) { return getPads() ? (*getPads())[d] : 0; }
+    int64_t getPadAfter(unsigned d) {
+      return getPads() ? (*getPads())[getSpatialRank() + d] : 0;
+    }
+    /// Whether any dimension is padded.
+    bool isPadded();
+    /// The element of padding: `pad_value`, or zero.
+    ::mlir::TypedAttr getPadElement();
     /// Input channels of one group.
     int64_t getGroupChannels();
     unsigned getChannelDim() {
@@ -101,7 +120,8 @@ def NN_ConvOp : NN_Contraction<"conv"> {
   let assemblyFormat = [{
     `ins` `(` $input `,` $filter `:` type($input) `,` type($filter) `)`
     (`epilogue` `(` $epilogue_inputs^ `:` type($epilogue_inputs) `)`)?
-    `outs` `(` $init `:` type($init) `)` attr-dict-with-keyword
+    `outs` `(` $init `:` type($init) `)`
+    (`scratch` `(` $scratch^ `:` type($scratch) `)`)? attr-dict-with-keyword
     $epilogue (`->` type($result)^)?
   }];
 }
@@ -116,6 +136,7 @@ def NN_MatmulOp : NN_Contraction<"matmul"> {
   }];
   let arguments = (ins NN_Shaped:$a, NN_Shaped:$b,
     Variadic<NN_Shaped>:$epilogue_inputs, NN_Shaped:$init,
+    Optional<AnyMemRef>:$scratch,
     DefaultValuedAttr<I64Attr, "0">:$packed,
     OptionalAttr<NN_KernelAttr>:$kernel);
   let results = (outs Optional<AnyRankedTensor>:$result);
@@ -125,7 +146,7 @@ def NN_MatmulOp : NN_Contraction<"matmul"> {
       "::mlir::Value":$b, "::mlir::ValueRange":$epilogueInputs,
       "::mlir::Value":$init), [{
     build($_builder, $_state, ::mlir::TypeRange(result), a, b, epilogueInputs, init,
-          $_builder.getI64IntegerAttr(0), KernelAttr());
+          ::mlir::Value(), $_builder.getI64IntegerAttr(0), KernelAttr());
   }]>];
   let extraClassDeclaration = [{
     unsigned getChannelDim() {
@@ -138,7 +159,8 @@ def NN_MatmulOp : NN_Contraction<"matmul"> {
   let assemblyFormat = [{
     `ins` `(` $a `,` $b `:` type($a) `,` type($b) `)`
     (`epilogue` `(` $epilogue_inputs^ `:` type($epilogue_inputs) `)`)?
-    `outs` `(` $init `:` type($init) `)` attr-dict-with-keyword
+    `outs` `(` $init `:` type($init) `)`
+    (`scratch` `(` $scratch^ `:` type($scratch) `)`)? attr-dict-with-keyword
     $epilogue (`->` type($result)^)?
   }];
 }

@@ -371,9 +371,42 @@ static TensorRef unpack(Machine &machine, const Tensor &packed, int64_t outputs,
   return result;
 }
 
+/// Surroundings of a convolution's input.
+namespace {
+struct Padding {
+  SmallVector<int64_t> sizes; ///< begins, then ends; empty when there are none
+  Attribute value;            ///< one element as a constant
+};
+} // namespace
+
+/// `in` with its padding around it; null when it is too large.
+static TensorRef padded(Machine &machine, TensorRef in, const Padding &padding, bool last) {
+  unsigned rank = padding.sizes.size() / 2, first = last ? 1 : 2;
+  if (in->shape.size() != rank + 2)
+    return nullptr;
+  SmallVector<int64_t, 6> shape = in->shape;
+  int64_t start = 0;
+  for (unsigned d = 0; d < rank; ++d)
+    if (__builtin_add_overflow(shape[first + d], padding.sizes[d], &shape[first + d]) ||
+        __builtin_add_overflow(shape[first + d], padding.sizes[rank + d], &shape[first + d]))
+      return nullptr;
+  TensorRef result = makeTensor(in->element, shape, machine.budget);
+  TensorRef element = importTensor(padding.value, machine.budget);
+  if (!result || !element || element->size() != 1 || element->element.bytes != in->element.bytes)
+    return nullptr;
+  int64_t bytes = in->element.bytes;
+  for (int64_t i = 0; i < result->size(); ++i)
+    std::memcpy(result->data + i * bytes, element->data, bytes);
+  auto strides = result->strides();
+  for (unsigned d = 0; d < rank; ++d)
+    start += padding.sizes[d] * strides[first + d];
+  copyBox(in->data, in->strides(), result->data + start * bytes, strides, in->shape, bytes);
+  return result;
+}
+
 static bool runConv(Machine &machine, Frame &frame, const Contraction &c,
                     ArrayRef<int64_t> strides, ArrayRef<int64_t> dilations,
-                    int64_t group, bool last, bool packed) {
+                    int64_t group, bool last, bool packed, const Padding &padding) {
   TensorRef in = frame.take(c.a), filter = frame.take(c.b),
             init = frame.take(c.init);
   if (packed && filter && init && filter->shape.size() == strides.size() + 3) {
@@ -381,6 +414,8 @@ static bool runConv(Machine &machine, Frame &frame, const Contraction &c,
       return false;
     filter = unpack(machine, *filter, init->shape.back(), group);
   }
+  if (in && !padding.sizes.empty())
+    in = padded(machine, std::move(in), padding, last);
   unsigned rank = strides.size();
   if (!in || !filter || !init || in->shape.size() != rank + 2 ||
       filter->shape.size() != rank + 2 || init->shape.size() != rank + 2 ||
@@ -541,13 +576,20 @@ bool Compiler::compileContraction(Operation *op) {
     return false;
   c.epilogueYield = *yield;
   c.result = result->reg;
+  Padding padding;
+  if (conv && conv.isPadded()) {
+    padding.sizes.append(conv.getPadsAttr().asArrayRef().begin(), conv.getPadsAttr().asArrayRef().end());
+    TypedAttr element = conv.getPadElement();
+    padding.value =
+        DenseElementsAttr::get(RankedTensorType::get({}, element.getType()), Attribute(element));
+  }
   if (conv)
-    call([c, strides = SmallVector<int64_t>(conv.getStrides()),
+    call([c, padding, strides = SmallVector<int64_t>(conv.getStrides()),
           dilations = SmallVector<int64_t>(conv.getDilations()),
           group = static_cast<int64_t>(conv.getGroup()),
           last = conv.getChannelsLast(),
           packed = conv.getPacked() != 0](Machine &machine, Frame &frame) {
-      return runConv(machine, frame, c, strides, dilations, group, last, packed);
+      return runConv(machine, frame, c, strides, dilations, group, last, packed, padding);
     });
   else
     call([c, packed = matmul.getPacked() != 0](Machine &machine, Frame &frame) {

@@ -32,3 +32,38 @@ func.func @matmul_rank(%a: tensor<3xf32>, %b: tensor<3x4xf32>, %init: tensor<4xf
   } -> tensor<4xf32>
   return %r : tensor<4xf32>
 }
+
+// -----
+
+func.func @f(%x: tensor<1x4x2xi8>, %w: tensor<2x2x2xi8>, %e: tensor<1x5x2xi32>) -> tensor<1x5x2xi32> {
+  // expected-error@+1 {{pads has 1 elements, expected 2 (begins, then ends)}}
+  %r = nn.conv ins(%x, %w : tensor<1x4x2xi8>, tensor<2x2x2xi8>) outs(%e : tensor<1x5x2xi32>)
+      attributes {strides = array<i64: 1>, dilations = array<i64: 1>, channels_last = true, pads = array<i64: 2>} {
+  ^bb0(%a: i32):
+    nn.yield %a : i32
+  } -> tensor<1x5x2xi32>
+  return %r : tensor<1x5x2xi32>
+}
+
+// -----
+
+func.func @f(%x: tensor<1x4x2xi8>, %w: tensor<2x2x2xi8>, %e: tensor<1x5x2xi32>) -> tensor<1x5x2xi32> {
+  // expected-error@+1 {{pad_value has type 'f32', the input's elements have 'i8'}}
+  %r = nn.conv ins(%x, %w : tensor<1x4x2xi8>, tensor<2x2x2xi8>) outs(%e : tensor<1x5x2xi32>)
+      attributes {strides = array<i64: 1>, dilations = array<i64: 1>, channels_last = true, pads = array<i64: 1, 1>, pad_value = 1.0 : f32} {
+  ^bb0(%a: i32):
+    nn.yield %a : i32
+  } -> tensor<1x5x2xi32>
+  return %r : tensor<1x5x2xi32>
+}
+
+// -----
+
+func.func @f(%x: memref<4x2xi8>, %w: memref<2x2xi8>, %e: memref<4x2xi32>, %s: memref<8xi32>) {
+  // expected-error@+1 {{scratch is one dimension of i8 of known size}}
+  nn.matmul ins(%x, %w : memref<4x2xi8>, memref<2x2xi8>) outs(%e : memref<4x2xi32>) scratch(%s : memref<8xi32>) {
+  ^bb0(%a: i32):
+    nn.yield %a : i32
+  }
+  return
+}
