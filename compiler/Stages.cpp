@@ -85,6 +85,7 @@ static void buildMemory(OpPassManager &pm) {
   pm.addPass(dlc::createLowerCopies());
   pm.addPass(dlc::createAllocateScratch());
   pm.addPass(dlc::createPlanArena());
+  pm.addPass(createCSEPass()); // buffers in one place become one
   pm.addPass(dlc::createOutlineLayers());
   cleanUp(pm);
 }

@@ -142,20 +142,23 @@ struct OutlineLayers : dlc::impl::OutlineLayersBase<OutlineLayers> {
       op->erase();
   }
 
-  /// Buffers of one layer are disjoint unless the arena plan gave two of them
-  /// one place, which it does when one dies before the other is born.
+  /// Tells which buffers of a layer no other one overlaps. The arena plan lets two
+  /// overlap when one dies before the other is born, or where an output may be
+  /// written over an input.
   void markDisjoint(func::FuncOp layer, ArrayRef<Value> arguments) {
-    SmallVector<std::pair<int64_t, int64_t>> ranges;
-    for (Value v : arguments)
-      if (auto range = arenaRange(v))
-        ranges.push_back(*range);
-    llvm::sort(ranges);
-    for (size_t i = 1; i < ranges.size(); ++i)
-      if (ranges[i].first < ranges[i - 1].second)
-        return;
-    for (auto [i, v] : llvm::enumerate(arguments))
-      if (isa<MemRefType>(v.getType()))
+    for (auto [i, v] : llvm::enumerate(arguments)) {
+      if (!isa<MemRefType>(v.getType()))
+        continue;
+      auto range = arenaRange(v);
+      bool alone = llvm::none_of(llvm::enumerate(arguments), [&](auto other) {
+        auto [j, w] = other;
+        auto otherRange = arenaRange(w);
+        return i != j && range && otherRange && range->first < otherRange->second &&
+               otherRange->first < range->second;
+      });
+      if (alone)
         layer.setArgAttr(i, "llvm.noalias", UnitAttr::get(&getContext()));
+    }
   }
 
   void outlineAll(func::FuncOp entry) {

@@ -153,8 +153,11 @@ def PlanArena : Pass<"dlc-plan-arena", "::mlir::ModuleOp"> {
   let description = [{
     Replaces each `memref.alloc` of a model's function by a `memref.view` into
     a new first argument, the arena. Buffers that are alive at the same time
-    are disjoint. `rt.arena_bytes` and `rt.arena_lower_bound_bytes` (the largest
-    sum of buffers alive at once) are set on the function.
+    are disjoint, but for one case: an operation's output lies over an input that
+    dies there as far as the order of its loops allows (passes/memory/Overlaps.h),
+    from elementwise operations in place to results that begin before their
+    input does. `rt.arena_bytes` and `rt.arena_lower_bound_bytes` (most bytes that
+    are needed at once) are set on the function.
 
     With `rt.io_arena` on the module inputs and outputs lie in the arena, too:
     the arguments go, and `rt.inputs` and `rt.outputs` say at which `arena_offset`.

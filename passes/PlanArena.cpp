@@ -4,6 +4,7 @@
 #include "mlir/Dialect/Bufferization/Transforms/BufferViewFlowAnalysis.h"
 #include "passes/memory/Lifetimes.h"
 #include "passes/memory/Offsets.h"
+#include "passes/memory/Overlaps.h"
 
 namespace dlc {
 #define GEN_PASS_DEF_PLANARENA
@@ -25,6 +26,20 @@ FailureOr<int64_t> bytesOf(Location loc, MemRefType type) {
   return bytes;
 }
 
+/// Whether nothing ever looks at the elements: a window of a pooling operation
+/// only lends its shape.
+bool isOnlyShape(Value buffer, BufferViewFlowAnalysis &aliases) {
+  for (Value alias : aliases.resolve(buffer))
+    for (OpOperand &use : alias.getUses()) {
+      if (isa<ViewLikeOpInterface>(use.getOwner()))
+        continue;
+      auto generic = dyn_cast<linalg::GenericOp>(use.getOwner());
+      if (!generic || generic.isDpsInit(&use) || generic.payloadUsesValueFromOperand(&use))
+        return false;
+    }
+  return true;
+}
+
 /// Adds to the facts of inputs or outputs where in the arena they lie.
 ArrayAttr placed(ArrayAttr facts, ArrayRef<Value> arguments, ArrayRef<Buffer> buffers) {
   Builder b(facts.getContext());
@@ -38,8 +53,50 @@ ArrayAttr placed(ArrayAttr facts, ArrayRef<Value> arguments, ArrayRef<Buffer> bu
   return b.getArrayAttr(result);
 }
 
+/// Whether two dense buffers are views of one place in the arena.
+bool samePlace(Value x, Value y) {
+  x = bufferOf(x);
+  y = bufferOf(y);
+  auto viewX = x ? x.getDefiningOp<memref::ViewOp>() : memref::ViewOp();
+  auto viewY = y ? y.getDefiningOp<memref::ViewOp>() : memref::ViewOp();
+  return viewX && viewY &&
+         getConstantIntValue(viewX.getByteShift()) == getConstantIntValue(viewY.getByteShift());
+}
+
 struct PlanArena : dlc::impl::PlanArenaBase<PlanArena> {
   using PlanArenaBase::PlanArenaBase;
+
+  /// Which buffers may lie over which: the output of an operation over an input
+  /// that nobody reads after it.
+  static std::vector<Overlap> findOverlaps(func::FuncOp func, ArrayRef<Value> values,
+                                           ArrayRef<Buffer> buffers, const Lifetimes &lifetimes,
+                                           BufferViewFlowAnalysis &aliases) {
+    llvm::DenseMap<Value, size_t> numbers;
+    for (auto [i, value] : llvm::enumerate(values))
+      numbers[value] = i;
+    // The operation must know the buffer as one operand, not by further views.
+    auto isOneOperand = [&](Operation *op, Value buffer) {
+      int64_t uses = 0;
+      for (Value alias : aliases.resolve(buffer))
+        for (Operation *user : alias.getUsers())
+          uses += op->isAncestor(user);
+      return uses == 1;
+    };
+    std::vector<Overlap> result;
+    func.walk([&](Operation *op) {
+      for (const OperandOverlap &o : overlapsOf(op)) {
+        auto input = numbers.find(bufferOf(o.input)), output = numbers.find(bufferOf(o.output));
+        if (input == numbers.end() || output == numbers.end())
+          continue;
+        auto [begin, end] = lifetimes.of(op);
+        if (buffers[input->second].last != end || buffers[output->second].first != begin ||
+            !isOneOperand(op, input->first) || !isOneOperand(op, output->first))
+          continue;
+        result.push_back({input->second, output->second, o.distance, o.exact});
+      }
+    });
+    return result;
+  }
 
   LogicalResult plan(func::FuncOp func) {
     auto inputs = func->getAttrOfType<ArrayAttr>(dlc::rt::kInputs);
@@ -61,6 +118,8 @@ struct PlanArena : dlc::impl::PlanArenaBase<PlanArena> {
       if (failed(bytes))
         return failure();
       auto [first, last] = lifetimes.of(value);
+      if (i < numAllocs && isOnlyShape(value, aliases))
+        *bytes = 0;
       // Inputs are there before the run, outputs after it.
       if (i >= numAllocs + inputs.size())
         last = INT64_MAX;
@@ -68,8 +127,9 @@ struct PlanArena : dlc::impl::PlanArenaBase<PlanArena> {
         first = 0;
       buffers.push_back({*bytes, first, last, 0});
     }
-    int64_t lowerBound = liveBytes(buffers, dlc::rt::kArenaAlign);
-    int64_t total = assignOffsets(buffers, dlc::rt::kArenaAlign);
+    std::vector<Overlap> overlaps = findOverlaps(func, values, buffers, lifetimes, aliases);
+    int64_t lowerBound = liveBytes(buffers, overlaps, dlc::rt::kArenaAlign);
+    int64_t total = assignOffsets(buffers, overlaps, dlc::rt::kArenaAlign);
     if (total > (int64_t{1} << 40))
       return func.emitError("the arena would need ") << total << " bytes";
 
@@ -110,6 +170,10 @@ struct PlanArena : dlc::impl::PlanArenaBase<PlanArena> {
         return failure();
     }
     func.walk([](memref::DeallocOp op) { op.erase(); });
+    func.walk([](memref::CopyOp op) {
+      if (samePlace(op.getSource(), op.getTarget()))
+        op.erase();
+    });
     func->setAttr(dlc::rt::kArenaBytes, b.getI64IntegerAttr(total));
     func->setAttr(dlc::rt::kArenaLowerBound, b.getI64IntegerAttr(lowerBound));
     return success();

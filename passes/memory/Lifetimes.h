@@ -16,6 +16,8 @@ public:
   /// A use inside a loop that does not hold the allocation counts for the whole
   /// loop, as the next round may use it again.
   std::pair<int64_t, int64_t> of(mlir::Value buffer);
+  /// Numbers before and after an operation.
+  std::pair<int64_t, int64_t> of(mlir::Operation *op) const { return numbers.lookup(op); }
 
 private:
   mlir::BufferViewFlowAnalysis &aliases;

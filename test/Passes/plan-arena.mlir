@@ -11,10 +11,10 @@ func.func @m_run(%x: memref<16xf32>, %y: memref<16xf32>) attributes {rt.inputs =
   %a = memref.alloc() : memref<16xf32>
   %b = memref.alloc() : memref<16xf32>
   %c = memref.alloc() : memref<16xf32>
-  memref.copy %x, %a : memref<16xf32> to memref<16xf32>
-  memref.copy %a, %b : memref<16xf32> to memref<16xf32>
-  memref.copy %b, %c : memref<16xf32> to memref<16xf32>
-  memref.copy %c, %y : memref<16xf32> to memref<16xf32>
+  linalg.exp ins(%x : memref<16xf32>) outs(%a : memref<16xf32>)
+  linalg.exp ins(%a : memref<16xf32>) outs(%b : memref<16xf32>)
+  linalg.exp ins(%b : memref<16xf32>) outs(%c : memref<16xf32>)
+  linalg.exp ins(%c : memref<16xf32>) outs(%y : memref<16xf32>)
   return
 }
 
@@ -27,11 +27,11 @@ func.func @loop_run(%x: memref<16xf32>, %y: memref<16xf32>) attributes {rt.input
   %c1 = arith.constant 1 : index
   %c4 = arith.constant 4 : index
   %a = memref.alloc() : memref<16xf32>
-  memref.copy %x, %a : memref<16xf32> to memref<16xf32>
+  linalg.exp ins(%x : memref<16xf32>) outs(%a : memref<16xf32>)
   scf.for %i = %c0 to %c4 step %c1 {
     %b = memref.alloc() : memref<16xf32>
-    memref.copy %a, %b : memref<16xf32> to memref<16xf32>
-    memref.copy %b, %y : memref<16xf32> to memref<16xf32>
+    linalg.exp ins(%a : memref<16xf32>) outs(%b : memref<16xf32>)
+    linalg.exp ins(%b : memref<16xf32>) outs(%y : memref<16xf32>)
   }
   return
 }
