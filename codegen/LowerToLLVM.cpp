@@ -88,8 +88,10 @@ struct ConstantAsInteger : OpConversionPattern<arith::ConstantOp> {
 
 /// The same for weights.
 struct GlobalAsInteger : OpConversionPattern<memref::GlobalOp> {
-  GlobalAsInteger(const TypeConverter &converter, MLIRContext *context)
-      : OpConversionPattern(converter, context, /*benefit=*/10) {}
+  GlobalAsInteger(const TypeConverter &converter, MLIRContext *context,
+                  SymbolTableCollection &symbols)
+      : OpConversionPattern(converter, context, /*benefit=*/10),
+        symbols(symbols) {}
   LogicalResult
   matchAndRewrite(memref::GlobalOp op, OpAdaptor adaptor,
                   ConversionPatternRewriter &rewriter) const override {
@@ -110,12 +112,17 @@ struct GlobalAsInteger : OpConversionPattern<memref::GlobalOp> {
     } else {
       return op.emitError() << "constant has no dense value";
     }
-    rewriter.replaceOpWithNewOp<memref::GlobalOp>(
+    // Upstream's lowering of the new one renames what collides in the table.
+    SymbolTable &table = symbols.getSymbolTable(op->getParentOp());
+    table.remove(op);
+    table.insert(rewriter.replaceOpWithNewOp<memref::GlobalOp>(
         op, op.getSymNameAttr(), op.getSymVisibilityAttr(),
         TypeAttr::get(MemRefType::get(type.getShape(), converted)), bits,
-        op.getConstantAttr(), op.getAlignmentAttr());
+        op.getConstantAttr(), op.getAlignmentAttr()));
     return success();
   }
+
+  SymbolTableCollection &symbols;
 };
 
 /// Everything that is left, in one conversion with one type converter, so that
@@ -156,7 +163,8 @@ struct ConvertLastIRToLLVM
     });
     RewritePatternSet patterns(context);
     SymbolTableCollection symbols;
-    patterns.add<ConstantAsInteger, GlobalAsInteger>(converter, context);
+    patterns.add<ConstantAsInteger>(converter, context);
+    patterns.add<GlobalAsInteger>(converter, context, symbols);
     populateFuncToLLVMConversionPatterns(converter, patterns, &symbols);
     populateFinalizeMemRefToLLVMConversionPatterns(converter, patterns, &symbols);
     cf::populateControlFlowToLLVMConversionPatterns(converter, patterns);
