@@ -1,6 +1,7 @@
 // This file lowers the last IR to the LLVM dialect.
 #include "codegen/LowerToLLVM.h"
 
+#include "codegen/ArmDSPToLLVM.h"
 #include "codegen/ExpandFloats.h"
 #include "codegen/TargetMachine.h"
 #include "dialects/RT/RT.h"
@@ -173,6 +174,7 @@ struct ConvertLastIRToLLVM
                                          /*approximateLog1p=*/false);
     index::populateIndexToLLVMConversionPatterns(converter, patterns);
     ub::populateUBToLLVMConversionPatterns(converter, patterns);
+    codegen::populateArmDSPToLLVMPatterns(converter, patterns);
     populateVectorToLLVMConversionPatterns(converter, patterns,
                                            /*reassociateFPReductions=*/false,
                                            /*force32BitVectorIndices=*/true);

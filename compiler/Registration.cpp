@@ -1,6 +1,7 @@
 // This file lists the dialects, interfaces and passes that the commands know.
 #include "compiler/Registration.h"
 
+#include "dialects/ArmDSP/ArmDSP.h"
 #include "dialects/NN/NN.h"
 #include "dialects/ONNX/ONNX.h"
 #include "dialects/RT/RT.h"
@@ -11,7 +12,7 @@
 void dlc::registerDialects(mlir::DialectRegistry &registry) {
   mlir::registerAllDialects(registry);
   mlir::registerAllExtensions(registry);
-  registry.insert<onnx::ONNXDialect, nn::NNDialect, rt::RTDialect>();
+  registry.insert<onnx::ONNXDialect, nn::NNDialect, rt::RTDialect, arm_dsp::ArmDSPDialect>();
   nn::registerBufferizableOpInterfaces(registry);
 }
 

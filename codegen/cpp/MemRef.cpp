@@ -1,6 +1,7 @@
 // This file prints buffers as plain pointers with index arithmetic.
 #include "codegen/cpp/Printer.h"
 
+#include "dialects/ArmDSP/ArmDSP.h"
 #include "mlir/Interfaces/ViewLikeInterface.h"
 #include "llvm/ADT/StringExtras.h"
 
@@ -121,7 +122,8 @@ bool Printer::isWritten(Value memref) {
     return it->second;
   bool result = llvm::any_of(memref.getUses(), [&](OpOperand &use) {
     Operation *user = use.getOwner();
-    if (isa<memref::LoadOp, vector::LoadOp, vector::MaskedLoadOp, memref::DimOp>(user))
+    if (isa<memref::LoadOp, vector::LoadOp, vector::MaskedLoadOp, memref::DimOp,
+            arm_dsp::LoadOp>(user))
       return false;
     if (auto copy = dyn_cast<memref::CopyOp>(user))
       return copy.getTarget() == memref;

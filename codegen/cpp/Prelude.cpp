@@ -156,6 +156,8 @@ template <int E, int M, class T> uint16_t narrow(T x) {
 )"},
     {"from_bfloat", R"(inline float from_bfloat(uint16_t h) { return __builtin_bit_cast(float, uint32_t(h) << 16); }
 )"},
+    {"rotate_right", R"(inline uint32_t rotate_right(uint32_t x, int n) { return x >> n | x << (32 - n); }
+)"},
     {"load", R"(template <class V> V load(const void *p) {
   V v;
   __builtin_memcpy(&v, p, sizeof v);
@@ -214,6 +216,8 @@ void Printer::printPrelude() {
   auto has = [&](llvm::StringRef helper) { return helpers.count(helper.str()) != 0; };
   if (scalable)
     out << "#include <arm_sve.h>\n";
+  for (const std::string &header : includes)
+    out << "#include <" << header << ">\n";
   for (auto [kind, bits, lanes] : vectors)
     if (has("fma_" + vectorName(kind, bits, lanes))) {
       out << "#if defined(__GNUC__) && !defined(__clang__) && defined(__FMA__)\n"

@@ -297,6 +297,8 @@ LogicalResult Printer::printOp(Operation &op) {
     return printArith(op);
   if (dialect == "math")
     return printMath(op);
+  if (dialect == "arm_dsp")
+    return printArmDSP(op);
   if (dialect == "memref")
     return printMemRef(op);
   if (dialect == "scf")

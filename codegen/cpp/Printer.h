@@ -168,6 +168,9 @@ private:
   Expr lane(const Expr &vector, mlir::VectorType type, llvm::StringRef index);
   Expr vectorCast(llvm::StringRef type, const Expr &e);
 
+  // --- ArmDSP.cpp
+  mlir::LogicalResult printArmDSP(mlir::Operation &op);
+
   // --- MemRef.cpp
   mlir::LogicalResult printMemRef(mlir::Operation &op);
   Buffer &buffer(mlir::Value v);
@@ -242,6 +245,7 @@ private:
   mlir::DataFlowSolver solver;
 
   std::set<std::string> helpers;     ///< names of prelude helpers in use
+  std::set<std::string> includes;    ///< headers of intrinsics in use
   std::set<std::string> elements;    ///< may-alias element types in use
   /// Vector types in use: (kind, bits, lanes).
   std::set<std::tuple<char, unsigned, int64_t>> vectors;

@@ -17,4 +17,4 @@ bool dlc::kernels::takesPads(nn::ConvOp op) { return kindOf(op) == "dsp"; }
 
 int64_t dlc::kernels::scratchBytes(Operation *op) { return 0; }
 
-std::optional<int64_t> dlc::kernels::overlapOf(Operation *op) { return std::nullopt; }
+std::optional<dlc::kernels::Overlap> dlc::kernels::overlapOf(Operation *op) { return std::nullopt; }

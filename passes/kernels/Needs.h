@@ -13,10 +13,15 @@ bool takesPads(nn::ConvOp op);
 /// kernel and the memory plan ask the same function.
 int64_t scratchBytes(mlir::Operation *op);
 
-/// How far the output of a contraction may lie over its first input: the
-/// smallest allowed distance in bytes from the start of the input to the start
-/// of the output (negative: the output starts below the input). Nothing when
-/// they must be disjoint.
-std::optional<int64_t> overlapOf(mlir::Operation *op);
+/// How the output of a contraction may lie over its first input.
+struct Overlap {
+  /// Bytes from the start of the output to the start of the input, at least
+  /// (negative: the output may start behind the input).
+  int64_t distance;
+  /// Only this distance will do, no greater one (besides disjoint buffers).
+  bool exactly = false;
+};
+/// Nothing when output and input must be disjoint.
+std::optional<Overlap> overlapOf(mlir::Operation *op);
 
 } // namespace dlc::kernels

@@ -1,0 +1,64 @@
+// The arm_dsp dialect: instructions of the DSP extension that no upstream dialect names.
+#ifndef DLC_ARM_DSP_OPS
+#define DLC_ARM_DSP_OPS
+
+include "mlir/IR/OpBase.td"
+include "mlir/Interfaces/SideEffectInterfaces.td"
+
+def ArmDSP_Dialect : Dialect {
+  let name = "arm_dsp";
+  let cppNamespace = "::dlc::arm_dsp";
+  let summary = "pairs of 16-bit integers in the general registers of Cortex-M4, M7 and M33";
+  let description = [{
+    A register of 32 bits holds two signed halves (bottom, top) or four bytes.
+    Operations become LLVM's intrinsics in an object and those of arm_acle.h in C++.
+    What LLVM finds by itself has no operation here: SMMLA from the high half of a
+    product and an addition, SSAT from a clamp, PKHBT and PKHTB from masks and shifts.
+    Source: Arm C Language Extensions, section "32-bit SIMD intrinsics".
+  }];
+}
+
+class ArmDSP_Op<string mn, list<Trait> traits = []> : Op<ArmDSP_Dialect, mn, traits>;
+
+class ArmDSP_MultiplyAdd<string mn, string what> : ArmDSP_Op<mn, [Pure]> {
+  let summary = what;
+  let arguments = (ins I32:$a, I32:$b, I32:$acc);
+  let results = (outs I32:$result);
+  let assemblyFormat = "$a `,` $b `,` $acc attr-dict";
+  let builders = [OpBuilder<(ins "::mlir::Value":$a, "::mlir::Value":$b, "::mlir::Value":$acc), [{
+    build($_builder, $_state, $_builder.getI32Type(), a, b, acc);
+  }]>];
+}
+
+def ArmDSP_SmladOp : ArmDSP_MultiplyAdd<"smlad",
+    "acc + a.bottom * b.bottom + a.top * b.top, wrapping">;
+def ArmDSP_SmlabbOp : ArmDSP_MultiplyAdd<"smlabb", "acc + a.bottom * b.bottom, wrapping">;
+def ArmDSP_SmlabtOp : ArmDSP_MultiplyAdd<"smlabt", "acc + a.bottom * b.top, wrapping">;
+def ArmDSP_SmlatbOp : ArmDSP_MultiplyAdd<"smlatb", "acc + a.top * b.bottom, wrapping">;
+def ArmDSP_SmlattOp : ArmDSP_MultiplyAdd<"smlatt", "acc + a.top * b.top, wrapping">;
+
+def ArmDSP_Sxtb16Op : ArmDSP_Op<"sxtb16", [Pure]> {
+  let summary = "bytes 0 and 2 as a pair of halves, sign-extended, of a word rotated right";
+  let description = [{
+    `rotation` is 0, 8, 16 or 24 bits; it costs nothing. Rotation 8 gives bytes 1 and 3.
+  }];
+  let arguments = (ins I32:$x, DefaultValuedAttr<I32Attr, "0">:$rotation);
+  let results = (outs I32:$result);
+  let assemblyFormat = "$x attr-dict";
+  let hasVerifier = 1;
+  let builders = [OpBuilder<(ins "::mlir::Value":$x, "int":$rotation), [{
+    build($_builder, $_state, $_builder.getI32Type(), x,
+          $_builder.getI32IntegerAttr(rotation));
+  }]>];
+}
+
+def ArmDSP_LoadOp : ArmDSP_Op<"load"> {
+  let summary = "four neighbouring bytes of memory as a word, at any address";
+  let arguments = (ins Arg<MemRefRankOf<[I8], [1]>, "bytes", [MemRead]>:$bytes, Index:$at);
+  let results = (outs I32:$result);
+  let assemblyFormat = "$bytes `[` $at `]` attr-dict `:` type($bytes)";
+  let builders = [OpBuilder<(ins "::mlir::Value":$bytes, "::mlir::Value":$at), [{
+    build($_builder, $_state, $_builder.getI32Type(), bytes, at);
+  }]>];
+}
+#endif
