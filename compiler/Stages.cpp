@@ -27,7 +27,13 @@ static void buildLegalize(OpPassManager &pm) {
   cleanUp(pm);
 }
 
-static void buildQuantize(OpPassManager &pm) { cleanUp(pm); }
+static void buildQuantize(OpPassManager &pm) {
+  pm.addPass(dlc::createSinkDequantize());
+  pm.addPass(dlc::createIntegerContractions());
+  pm.addPass(dlc::createIntegerSums());
+  pm.addPass(dlc::createLowerQuantize());
+  cleanUp(pm);
+}
 
 static void buildSimplify(OpPassManager &pm) {
   pm.addPass(dlc::createFoldConstants());

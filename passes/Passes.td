@@ -33,6 +33,68 @@ def LegalizeOnnx : Pass<"dlc-legalize-onnx", "::mlir::ModuleOp"> {
     "::dlc::nn::NNDialect"];
 }
 
+def SinkDequantize : Pass<"dlc-sink-dequantize", "::mlir::ModuleOp"> {
+  let summary = "nn.dequantize below and nn.quantize above what only moves data";
+  let description = [{
+    Reshapes, transposes, slices, paddings and concatenations then work on small
+    integers, and a quantize(dequantize(x)) with equal parameters is x. Unsigned
+    storage becomes signed storage (x ^ 128, zero point - 128), so that every
+    later lowering knows one kind.
+
+    ```mlir
+    %f = nn.dequantize %x {...} : tensor<4x8xi8> -> tensor<4x8xf32>
+    %t = linalg.transpose ins(%f) ...
+    // becomes
+    %u = linalg.transpose ins(%x) ...
+    %t = nn.dequantize %u {...} : tensor<8x4xi8> -> tensor<8x4xf32>
+    ```
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect",
+    "::mlir::tensor::TensorDialect", "::dlc::nn::NNDialect"];
+}
+
+def IntegerContractions : Pass<"dlc-integer-contractions", "::mlir::ModuleOp"> {
+  let summary = "products of dequantized tensors summed as integers";
+  let description = [{
+    nn.conv and nn.matmul of nn.dequantize results take the integers themselves.
+    The zero point of constant weights is subtracted from them (i8, or i16 when
+    the difference needs it), the input's zero point times the sum of the weights
+    becomes an addend of each channel, and the epilogue starts with the scaling to
+    f32. Sums are i32, or i64 where the weights allow an overflow.
+
+    ```mlir
+    %y = nn.conv ins(%dequantized_x, %dequantized_w) ... ^bb0(%acc: f32)
+    // becomes
+    %y = nn.conv ins(%x, %w : tensor<..xi8>, tensor<..xi8>) epilogue(%correction, %scales)
+    ^bb0(%acc: i32, %c: i32, %s: f32):
+      %sum = arith.addi %acc, %c : i32
+      %f = arith.sitofp %sum : i32 to f32 ...
+    ```
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect",
+    "::mlir::tensor::TensorDialect", "::dlc::nn::NNDialect"];
+}
+
+def IntegerSums : Pass<"dlc-integer-sums", "::mlir::ModuleOp"> {
+  let summary = "sums of dequantized elements (average pools, means) as integers";
+  let description = [{
+    A reduction that only adds up nn.dequantize results adds the integers in i32
+    and scales the sum once.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect",
+    "::mlir::tensor::TensorDialect", "::dlc::nn::NNDialect"];
+}
+
+def LowerQuantize : Pass<"dlc-lower-quantize", "::mlir::ModuleOp"> {
+  let summary = "nn.quantize and nn.dequantize to elementwise operations";
+  let description = [{
+    The end of the quantize stage: what found no integer form is computed in f32,
+    fused with its neighbours by the passes for elementwise operations.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect",
+    "::mlir::math::MathDialect", "::mlir::tensor::TensorDialect", "::dlc::nn::NNDialect"];
+}
+
 def Interpret : Pass<"dlc-interpret", "::mlir::ModuleOp"> {
   let summary = "execute functions of tensor IR in the compiler, for tests";
   let description = [{

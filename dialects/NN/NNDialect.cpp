@@ -215,3 +215,34 @@ void dlc::nn::MatmulOp::getEffects(
     SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>> &out) {
   bufferEffects(*this, out);
 }
+
+template <typename Op>
+static LogicalResult verifyQuantization(Op op, RankedTensorType floats,
+                                        RankedTensorType integers) {
+  auto storage = dyn_cast<IntegerType>(integers.getElementType());
+  int64_t lo = op.getLo(), hi = op.getHi();
+  if (!floats.getElementType().isF32() || !storage || storage.getWidth() > 16 ||
+      floats.getShape() != integers.getShape())
+    return op.emitOpError("maps between f32 and integers of at most 16 bits of one shape");
+  if (lo > hi || hi - lo >= (int64_t(1) << storage.getWidth()))
+    return op.emitOpError("range does not fit the storage type");
+  size_t count = 1;
+  if (auto axis = op.getAxis()) {
+    if (static_cast<int64_t>(*axis) >= floats.getRank() || floats.isDynamicDim(*axis))
+      return op.emitOpError("axis has no static dimension");
+    count = floats.getDimSize(*axis);
+  }
+  if (op.getScales().size() != count || op.getZeroPoints().size() != count)
+    return op.emitOpError("needs ") << count << " scales and zero points";
+  return success();
+}
+
+LogicalResult dlc::nn::QuantizeOp::verify() {
+  return verifyQuantization(*this, cast<RankedTensorType>(getInput().getType()),
+                            cast<RankedTensorType>(getType()));
+}
+
+LogicalResult dlc::nn::DequantizeOp::verify() {
+  return verifyQuantization(*this, cast<RankedTensorType>(getType()),
+                            cast<RankedTensorType>(getInput().getType()));
+}

@@ -165,6 +165,43 @@ def NN_MatmulOp : NN_Contraction<"matmul"> {
   }];
 }
 
+class NN_QuantizeBase<string mn> : Op<NN_Dialect, mn, [Pure]> {
+  let arguments = (ins AnyRankedTensor:$input, DenseF64ArrayAttr:$scales,
+    DenseI64ArrayAttr:$zero_points, OptionalAttr<I64Attr>:$axis, I64Attr:$lo, I64Attr:$hi);
+  let results = (outs AnyRankedTensor:$result);
+  let hasVerifier = 1;
+  code quantizedDeclarations = [{
+    bool isPerTensor() { return !getAxis(); }
+    /// Whether stored integers are unsigned.
+    bool isUnsigned() { return static_cast<int64_t>(getLo()) == 0; }
+    /// Whether `other` (a QuantizeOp or DequantizeOp) has the same parameters.
+    template <typename Other> bool sameParameters(Other other) {
+      return getScales() == other.getScales() && getZeroPoints() == other.getZeroPoints() &&
+             getAxis() == other.getAxis() && getLo() == other.getLo() &&
+             getHi() == other.getHi();
+    }
+  }];
+  let extraClassDeclaration = quantizedDeclarations;
+  let assemblyFormat = "$input attr-dict `:` type($input) `->` type($result)";
+}
+
+def NN_QuantizeOp : NN_QuantizeBase<"quantize"> {
+  let summary = "clamp(round_half_even(x / scale) + zero_point, lo, hi)";
+  let description = [{
+    From f32 of any rank to integers of at most 16 bits, which hold lo to hi;
+    lo = 0 means unsigned. One scale and zero point, or one for each element of
+    dimension `axis`. Lives from legalize to the end of the quantize stage.
+    Source: ONNX QuantizeLinear-21.
+  }];
+}
+
+def NN_DequantizeOp : NN_QuantizeBase<"dequantize"> {
+  let summary = "(x - zero_point) * scale";
+  let description = [{
+    The inverse of nn.quantize, to f32. Source: ONNX DequantizeLinear-21.
+  }];
+}
+
 def NN_YieldOp : Op<NN_Dialect, "yield", [Pure, Terminator, ReturnLike]> {
   let summary = "the element that an epilogue stores";
   let arguments = (ins Variadic<AnyType>:$values);

@@ -34,6 +34,20 @@ LogicalResult Legalizer::checkOperators(onnx::GraphOp graph) {
   return success(missing.empty());
 }
 
+/// Results with the storage type of `like` become floats as `like` says.
+static void dequantizeResults(Node &node, dlc::nn::DequantizeOp like) {
+  Type storage = getElementTypeOrSelf(like.getInput().getType());
+  for (unsigned i = 0; i < node.numOutputs(); ++i) {
+    Value result = node.result(i);
+    auto type = result ? dyn_cast<RankedTensorType>(result.getType()) : RankedTensorType();
+    if (type && type.getElementType() == storage)
+      node.set(i, dlc::nn::DequantizeOp::create(node.b, type.clone(node.b.getF32Type()), result,
+                                                like.getScalesAttr(), like.getZeroPointsAttr(),
+                                                IntegerAttr(), like.getLoAttr(),
+                                                like.getHiAttr()));
+  }
+}
+
 LogicalResult Legalizer::lowerNode(onnx::NodeOp op, OpBuilder &builder) {
   const OpEntry *entry =
       dlc::legalize::lookUp(op.getDomain(), op.getOpType(), op.getOpset());
@@ -41,8 +55,19 @@ LogicalResult Legalizer::lowerNode(onnx::NodeOp op, OpBuilder &builder) {
     return emitError(op.getLoc())
            << "operator " << op.getOpType() << " is not supported";
   Node node(*this, op, builder);
-  if (failed(node.loadInputs()) || failed(entry->lower(node)))
+  if (failed(node.loadInputs()))
     return failure();
+  dlc::nn::DequantizeOp quantized;
+  if (dlc::legalize::selectsElements(op.getDomain(), op.getOpType()) && node.has(0))
+    quantized = node.in(0).getDefiningOp<dlc::nn::DequantizeOp>();
+  if (quantized && quantized.isPerTensor())
+    node.setInput(0, quantized.getInput());
+  else
+    quantized = nullptr;
+  if (failed(entry->lower(node)))
+    return failure();
+  if (quantized)
+    dequantizeResults(node, quantized);
   // What is known by now becomes a constant, with its true shape: so shapes
   // that the model computes reach the nodes that need them.
   FoldOptions fold;

@@ -2,6 +2,7 @@
 #include "passes/legalize/Node.h"
 
 #include "passes/legalize/Legalizer.h"
+#include "passes/legalize/OpTable.h"
 
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 
@@ -26,6 +27,24 @@ LogicalResult Node::loadInputs() {
   while (!inputs.empty() && !inputs.back())
     inputs.pop_back();
   return success();
+}
+
+FailureOr<Value> Node::lowerAs(llvm::StringLiteral name, int64_t opset,
+                               llvm::ArrayRef<Value> values) {
+  const OpEntry *entry = dlc::legalize::lookUp("", name, opset);
+  if (!entry)
+    return error("needs operator " + name + "-" + Twine(opset));
+  inputs.assign(values.begin(), values.end());
+  while (!inputs.empty() && !inputs.back())
+    inputs.pop_back();
+  standIn = name;
+  standInOpset = opset;
+  LogicalResult done = entry->lower(*this);
+  standIn = {};
+  standInOpset = 0;
+  if (failed(done))
+    return failure();
+  return results[0];
 }
 
 LogicalResult Node::requireTensors(unsigned n) {

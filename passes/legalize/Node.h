@@ -35,8 +35,11 @@ public:
   onnx::NodeOp op;
 
   /// Version of the operator's domain that the model imports.
-  int64_t opset() { return op.getOpset(); }
-  llvm::StringRef opType() { return op.getOpType(); }
+  int64_t opset() { return standInOpset ? standInOpset : op.getOpset(); }
+  llvm::StringRef opType() { return standIn.empty() ? op.getOpType() : standIn; }
+  /// Lowers as operator `name` of ai.onnx and `opset` on `values`; returns result 0.
+  FailureOr<Value> lowerAs(llvm::StringLiteral name, int64_t opset,
+                           llvm::ArrayRef<Value> values);
   Legalizer &legalizer() { return owner; }
 
   //===--- inputs ---===//
@@ -46,6 +49,9 @@ public:
   bool has(unsigned i) { return i < inputs.size() && inputs[i]; }
   /// Input `i` as lowered; null when absent. A tensor for tensor inputs.
   Value in(unsigned i) { return i < inputs.size() ? inputs[i] : Value(); }
+  /// Replaces the inputs: for operators that are another one on other values.
+  void setInputs(llvm::ArrayRef<Value> values) { inputs.assign(values.begin(), values.end()); }
+  void setInput(unsigned i, Value value) { inputs[i] = value; }
   /// Checks that inputs 0 to n-1 are given and are ranked tensors.
   LogicalResult requireTensors(unsigned n);
   RankedTensorType type(unsigned i) {
@@ -206,6 +212,8 @@ private:
   Legalizer &owner;
   SmallVector<Value> inputs;
   SmallVector<Value> results;
+  llvm::StringRef standIn; ///< what the node is lowered as, when not its own operator
+  int64_t standInOpset = 0;
   friend class Legalizer;
 };
 

@@ -2,6 +2,7 @@
 #include "passes/legalize/OpTable.h"
 #include "passes/legalize/OpList.h"
 
+#include "llvm/ADT/StringSet.h"
 #include <algorithm>
 
 using namespace dlc::legalize;
@@ -13,6 +14,7 @@ static std::vector<OpEntry> buildTable() {
   addTopK(table);
   addLoss(table);
   addNormalization(table);
+  addQLinear(table);
   addQuantize(table);
   addRecurrent(table);
   addReduce(table);
@@ -51,6 +53,15 @@ const OpEntry *dlc::legalize::lookUp(llvm::StringRef domain, llvm::StringRef nam
         entry.sinceVersion <= opset && opset <= entry.untilVersion)
       return &entry;
   return nullptr;
+}
+
+bool dlc::legalize::selectsElements(llvm::StringRef domain, llvm::StringRef name) {
+  static const llvm::StringSet<> names = {
+      "DepthToSpace", "Dropout",   "Expand",    "Flatten",   "Gather",        "GatherElements",
+      "GatherND",     "Identity",  "MaxPool",   "ReduceMax", "GlobalMaxPool", "ReduceMin",
+      "Reshape",      "Slice",     "Split",     "Squeeze",   "SpaceToDepth",  "Tile",
+      "Transpose",    "Unsqueeze", "TopK",      "Compress",  "ReverseSequence"};
+  return domain.empty() && names.contains(name);
 }
 
 bool dlc::legalize::knowsOperator(llvm::StringRef domain, llvm::StringRef name) {

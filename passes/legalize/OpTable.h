@@ -23,14 +23,25 @@ inline constexpr int kLatest = 1 << 20;
 const OpEntry *lookUp(llvm::StringRef domain, llvm::StringRef name, int64_t opset);
 /// Whether any opset of the operator is in the table.
 bool knowsOperator(llvm::StringRef domain, llvm::StringRef name);
+/// Whether every element of the operator's first result is an element of its
+/// first input, chosen by position or by order: then a quantized input is
+/// handled as integers.
+bool selectsElements(llvm::StringRef domain, llvm::StringRef name);
 /// All entries, ordered by domain, name and opset.
 llvm::ArrayRef<OpEntry> allOps();
+
+// Lowerings that others build on.
+/// QuantizeLinear and DequantizeLinear of a value along `axis` (replaces the
+/// node's inputs). Known parameters give nn.quantize and nn.dequantize.
+FailureOr<Value> quantize(Node &n, Value x, Value scale, Value zeroPoint, int64_t axis);
+FailureOr<Value> dequantize(Node &n, Value x, Value scale, Value zeroPoint, int64_t axis);
 
 // Each family adds its entries; one function per file in this folder.
 void addControlFlow(std::vector<OpEntry> &table);
 void addTopK(std::vector<OpEntry> &table);
 void addLoss(std::vector<OpEntry> &table);
 void addNormalization(std::vector<OpEntry> &table);
+void addQLinear(std::vector<OpEntry> &table);
 void addQuantize(std::vector<OpEntry> &table);
 void addRecurrent(std::vector<OpEntry> &table);
 void addCast(std::vector<OpEntry> &table);

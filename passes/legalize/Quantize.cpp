@@ -1,5 +1,5 @@
-// This file lowers QuantizeLinear, DequantizeLinear, DynamicQuantizeLinear and
-// the QLinear operators, as ONNX defines them.
+// This file lowers QuantizeLinear, DequantizeLinear and DynamicQuantizeLinear, as
+// ONNX defines them.
 #include "passes/legalize/OpTable.h"
 #include "passes/legalize/Reductions.h"
 #include "passes/legalize/Scalar.h"
@@ -18,8 +18,10 @@ struct Quantization {
 
 /// Scalars stay, one value an axis position gets dimensions of size 1 after it,
 /// blocked scales keep their shape.
-static FailureOr<Quantization> parameters(Node &n, unsigned scaleIndex, int64_t rank) {
-  auto axisAttr = n.i64("axis", 1), block = n.i64("block_size", 0);
+static FailureOr<Quantization> parameters(Node &n, unsigned scaleIndex, int64_t rank,
+                                          std::optional<int64_t> fixedAxis = {}) {
+  auto axisAttr = fixedAxis ? FailureOr<int64_t>(*fixedAxis) : n.i64("axis", 1);
+  auto block = n.i64("block_size", 0);
   if (failed(axisAttr) || failed(block))
     return failure();
   Quantization q;
@@ -134,7 +136,90 @@ static Value dequantizeScalar(ImplicitLocOpBuilder &b, Value x, Type from, Value
   return Scalar(b, Node::castScalar(b, v, v.getType(), element)) * Scalar(b, scale);
 }
 
-static LogicalResult lowerQuantizeLinear(Node &n) {
+/// Scale and zero point as attributes of nn.quantize and nn.dequantize: known at
+/// compile time, for the whole tensor or along one axis.
+struct Known {
+  DenseF64ArrayAttr scales;
+  DenseI64ArrayAttr zeroPoints;
+  IntegerAttr axis, lo, hi;
+};
+
+/// The parameters at inputs `scale` and `scale` + 1 of a tensor of `rank` stored
+/// as `storage`, when nn has a form for them; nothing otherwise.
+static std::optional<Known> knownParameters(Node &n, unsigned scale, RankedTensorType shape,
+                                            Type storage, std::optional<int64_t> fixedAxis) {
+  auto integer = dyn_cast<IntegerType>(storage);
+  if (!integer || integer.getWidth() > 16 || integer.getWidth() < 2)
+    return std::nullopt;
+  auto scales = n.constant(scale);
+  if (!scales || !scales->getElementType().isF32())
+    return std::nullopt;
+  Known known;
+  OpBuilder &b = n.b;
+  SmallVector<double> s;
+  for (APFloat v : scales->getValues<APFloat>()) {
+    s.push_back(v.convertToFloat());
+    if (!(s.back() > 0) || !std::isfinite(s.back()))
+      return std::nullopt;
+  }
+  SmallVector<int64_t> z(s.size(), 0);
+  if (n.has(scale + 1)) {
+    auto zeros = n.constant(scale + 1);
+    if (!zeros || (zeros->getNumElements() != static_cast<int64_t>(s.size()) &&
+                   zeros->getNumElements() != 1))
+      return std::nullopt;
+    size_t i = 0;
+    SmallVector<int64_t> values;
+    for (APInt v : zeros->getValues<APInt>())
+      values.push_back(integer.isUnsigned() ? v.getZExtValue() : v.getSExtValue());
+    for (int64_t &v : z)
+      v = values[values.size() == 1 ? 0 : i++];
+  }
+  if (s.size() != 1) {
+    auto axis = fixedAxis ? FailureOr<int64_t>(*fixedAxis) : n.i64("axis", 1);
+    if (failed(axis))
+      return std::nullopt;
+    int64_t a = *axis < 0 ? *axis + shape.getRank() : *axis;
+    if (scales->getType().getRank() != 1 || a < 0 || a >= shape.getRank() ||
+        shape.getDimSize(a) != static_cast<int64_t>(s.size()))
+      return std::nullopt;
+    known.axis = b.getI64IntegerAttr(a);
+  }
+  unsigned w = integer.getWidth();
+  int64_t lo = integer.isUnsigned() ? 0 : -(int64_t(1) << (w - 1));
+  known.lo = b.getI64IntegerAttr(lo);
+  known.hi = b.getI64IntegerAttr(lo + (int64_t(1) << w) - 1);
+  known.scales = b.getDenseF64ArrayAttr(s);
+  known.zeroPoints = b.getDenseI64ArrayAttr(z);
+  return known;
+}
+
+/// nn.quantize or nn.dequantize of `x` with the parameters at inputs `scale` and
+/// `scale` + 1; null when they have another form.
+static Value quantizeKnown(Node &n, Value x, unsigned scale, Type storage,
+                           std::optional<int64_t> axis) {
+  auto type = dyn_cast<RankedTensorType>(x.getType());
+  if (!type || !type.getElementType().isF32())
+    return {};
+  auto k = knownParameters(n, scale, type, storage, axis);
+  if (!k)
+    return {};
+  return dlc::nn::QuantizeOp::create(n.b, type.clone(storage), x, k->scales, k->zeroPoints, k->axis,
+                                k->lo, k->hi);
+}
+
+static Value dequantizeKnown(Node &n, Value x, unsigned scale, std::optional<int64_t> axis) {
+  auto type = dyn_cast<RankedTensorType>(x.getType());
+  if (!type)
+    return {};
+  auto k = knownParameters(n, scale, type, type.getElementType(), axis);
+  if (!k)
+    return {};
+  return dlc::nn::DequantizeOp::create(n.b, type.clone(n.b.getF32Type()), x, k->scales,
+                                  k->zeroPoints, k->axis, k->lo, k->hi);
+}
+
+static LogicalResult quantizeAlong(Node &n, std::optional<int64_t> axis) {
   if (failed(n.requireTensors(2)))
     return failure();
   Type from = n.elementType(0);
@@ -147,7 +232,12 @@ static LogicalResult lowerQuantizeLinear(Node &n) {
                 : Type(IntegerType::get(n.b.getContext(), 8, IntegerType::Unsigned));
   if (!to || !to.isIntOrFloat())
     return n.error("output_dtype is not a quantized type");
-  auto q = parameters(n, 1, n.rank(0));
+  if (n.i64("block_size", 0).value_or(1) == 0)
+    if (Value known = quantizeKnown(n, n.in(0), 1, to, axis)) {
+      n.set(0, known);
+      return success();
+    }
+  auto q = parameters(n, 1, n.rank(0), axis);
   if (failed(q))
     return failure();
   Type scaleType = n.elementType(1);
@@ -174,13 +264,18 @@ static LogicalResult lowerQuantizeLinear(Node &n) {
   return success();
 }
 
-static LogicalResult lowerDequantizeLinear(Node &n) {
+static LogicalResult dequantizeAlong(Node &n, std::optional<int64_t> axis) {
   if (failed(n.requireTensors(2)))
     return failure();
   Type from = n.elementType(0), scaleType = n.elementType(1);
   if (!isa<FloatType>(scaleType))
     return n.error("scale is not a floating-point tensor");
-  auto q = parameters(n, 1, n.rank(0));
+  if (n.i64("block_size", 0).value_or(1) == 0 && n.i64("output_dtype", 0).value_or(1) <= 1)
+    if (Value known = dequantizeKnown(n, n.in(0), 1, axis)) {
+      n.set(0, known);
+      return success();
+    }
+  auto q = parameters(n, 1, n.rank(0), axis);
   auto outputType = n.i64("output_dtype", 0);
   if (failed(q) || failed(outputType))
     return failure();
@@ -206,6 +301,25 @@ static LogicalResult lowerDequantizeLinear(Node &n) {
     return failure();
   n.set(0, *result);
   return success();
+}
+
+static LogicalResult lowerQuantizeLinear(Node &n) { return quantizeAlong(n, {}); }
+static LogicalResult lowerDequantizeLinear(Node &n) { return dequantizeAlong(n, {}); }
+
+FailureOr<Value> dlc::legalize::dequantize(Node &n, Value x, Value scale, Value zeroPoint,
+                                           int64_t axis) {
+  n.setInputs({x, scale, zeroPoint});
+  if (failed(dequantizeAlong(n, axis)))
+    return failure();
+  return n.result(0);
+}
+
+FailureOr<Value> dlc::legalize::quantize(Node &n, Value x, Value scale, Value zeroPoint,
+                                         int64_t axis) {
+  n.setInputs({x, scale, zeroPoint});
+  if (failed(quantizeAlong(n, axis)))
+    return failure();
+  return n.result(0);
 }
 
 static LogicalResult lowerDynamicQuantizeLinear(Node &n) {
