@@ -3,6 +3,7 @@
 
 #include "codegen/ArmDSPToLLVM.h"
 #include "codegen/ExpandFloats.h"
+#include "codegen/LowerMve.h"
 #include "codegen/TargetMachine.h"
 #include "dialects/RT/RT.h"
 #include "mlir/Conversion/AffineToStandard/AffineToStandard.h"
@@ -178,6 +179,7 @@ struct ConvertLastIRToLLVM
     populateVectorToLLVMConversionPatterns(converter, patterns,
                                            /*reassociateFPReductions=*/false,
                                            /*force32BitVectorIndices=*/true);
+    codegen::populateMveToLLVMPatterns(converter, patterns);
     LLVMConversionTarget legality(*context);
     legality.addLegalDialect<arm_neon::ArmNeonDialect>();
     legality.addLegalOp<ModuleOp>();

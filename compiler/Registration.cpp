@@ -2,6 +2,7 @@
 #include "compiler/Registration.h"
 
 #include "dialects/ArmDSP/ArmDSP.h"
+#include "dialects/ArmMVE/ArmMVE.h"
 #include "dialects/NN/NN.h"
 #include "dialects/ONNX/ONNX.h"
 #include "dialects/RT/RT.h"
@@ -12,7 +13,8 @@
 void dlc::registerDialects(mlir::DialectRegistry &registry) {
   mlir::registerAllDialects(registry);
   mlir::registerAllExtensions(registry);
-  registry.insert<onnx::ONNXDialect, nn::NNDialect, rt::RTDialect, arm_dsp::ArmDSPDialect>();
+  registry.insert<onnx::ONNXDialect, nn::NNDialect, rt::RTDialect, arm_dsp::ArmDSPDialect,
+                  arm_mve::ArmMVEDialect>();
   nn::registerBufferizableOpInterfaces(registry);
 }
 

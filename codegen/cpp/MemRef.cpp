@@ -2,6 +2,7 @@
 #include "codegen/cpp/Printer.h"
 
 #include "dialects/ArmDSP/ArmDSP.h"
+#include "dialects/ArmMVE/ArmMVE.h"
 #include "mlir/Interfaces/ViewLikeInterface.h"
 #include "llvm/ADT/StringExtras.h"
 
@@ -123,7 +124,7 @@ bool Printer::isWritten(Value memref) {
   bool result = llvm::any_of(memref.getUses(), [&](OpOperand &use) {
     Operation *user = use.getOwner();
     if (isa<memref::LoadOp, vector::LoadOp, vector::MaskedLoadOp, memref::DimOp,
-            arm_dsp::LoadOp>(user))
+            arm_dsp::LoadOp, arm_mve::LoadOp, arm_mve::Vld4Op>(user))
       return false;
     if (auto copy = dyn_cast<memref::CopyOp>(user))
       return copy.getTarget() == memref;

@@ -301,6 +301,8 @@ LogicalResult Printer::printOp(Operation &op) {
     return printArmDSP(op);
   if (dialect == "memref")
     return printMemRef(op);
+  if (dialect == "arm_mve")
+    return printMve(op);
   if (dialect == "scf")
     return printScf(op);
   if (auto callOp = dyn_cast<func::CallOp>(op))

@@ -170,6 +170,9 @@ private:
 
   // --- ArmDSP.cpp
   mlir::LogicalResult printArmDSP(mlir::Operation &op);
+  // --- Mve.cpp
+  mlir::LogicalResult printMve(mlir::Operation &op);
+  Expr mveVector(mlir::Value v);
 
   // --- MemRef.cpp
   mlir::LogicalResult printMemRef(mlir::Operation &op);
@@ -250,6 +253,7 @@ private:
   /// Vector types in use: (kind, bits, lanes).
   std::set<std::tuple<char, unsigned, int64_t>> vectors;
   bool scalable = false;
+  bool mve = false; ///< intrinsics of arm_mve.h in use
   bool defect = false; ///< a value was missing: our own error
 };
 

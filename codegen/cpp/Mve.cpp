@@ -1,0 +1,111 @@
+// This file prints the arm_mve dialect with the intrinsics of arm_mve.h.
+#include "codegen/cpp/Printer.h"
+
+#include "dialects/ArmMVE/ArmMVE.h"
+
+using namespace mlir;
+using namespace dlc;
+using namespace dlc::cpp;
+
+// Vectors are kept as everywhere, with unsigned lanes; the types of arm_mve.h
+// appear in casts only, for GCC and Clang define them differently.
+
+static std::string laneName(Type type) {
+  return "s" + std::to_string(getElementTypeOrSelf(type).getIntOrFloatBitWidth());
+}
+
+/// `v` as the signed type of arm_mve.h.
+Expr Printer::mveVector(Value v) {
+  auto type = cast<VectorType>(v.getType());
+  std::string name = "int" + std::to_string(width(type)) + "x" +
+                     std::to_string(type.getNumElements()) + "_t";
+  return vectorCast(name, expr(v));
+}
+
+LogicalResult Printer::printMve(Operation &op) {
+  mve = true;
+  auto result = [&](llvm::StringRef function, llvm::ArrayRef<Expr> args) {
+    Value v = op.getResult(0);
+    Expr e = call(function, args);
+    if (auto type = dyn_cast<VectorType>(v.getType()))
+      e = vectorCast(vectorName(type), e);
+    else
+      e.bits = 32;
+    define(v, e);
+    return success();
+  };
+  auto predicate = [&](Value count, Type type) {
+    return call("__arm_vctp" + std::to_string(width(type)) + "q",
+                {cast("uint32_t", value(count))});
+  };
+  // Halves: b for even lanes ("bottom"), t for odd ones ("top").
+  auto half = [](bool top) { return top ? "t" : "b"; };
+
+  if (auto sum = dyn_cast<arm_mve::VmladavaOp>(op))
+    return result("__arm_vmladavaq_" + laneName(sum.getA().getType()),
+                  {value(sum.getAcc()), mveVector(sum.getA()), mveVector(sum.getB())});
+  if (auto product = dyn_cast<arm_mve::VmullOp>(op))
+    return result(std::string("__arm_vmull") + half(product.getTop()) + "q_int_s8",
+                  {mveVector(product.getA()), mveVector(product.getB())});
+  if (auto extend = dyn_cast<arm_mve::VmovlOp>(op))
+    return result(std::string("__arm_vmovl") + half(extend.getTop()) + "q_" +
+                      laneName(extend.getA().getType()),
+                  {mveVector(extend.getA())});
+  if (auto high = dyn_cast<arm_mve::VmulhOp>(op))
+    return result("__arm_vmulhq_s32", {mveVector(high.getA()), mveVector(high.getB())});
+  if (auto narrow = dyn_cast<arm_mve::VqmovnOp>(op)) {
+    std::string lanes = laneName(narrow.getA().getType()), side = half(narrow.getTop());
+    Expr into = mveVector(narrow.getInto()), a = mveVector(narrow.getA());
+    if (narrow.getShift() == 0)
+      return result("__arm_vqmovn" + side + "q_" + lanes, {into, a});
+    return result("__arm_vqshrn" + side + "q_n_" + lanes,
+                  {into, a, {std::to_string(narrow.getShift())}});
+  }
+  if (auto load = dyn_cast<arm_mve::LoadOp>(op)) {
+    Type memory = cast<MemRefType>(load.getBase().getType()).getElementType();
+    auto type = cast<VectorType>(load.getType());
+    // vldrb, vldrh or vldrw by what lies in memory.
+    unsigned bits = load.getWords() ? 32 : width(memory);
+    std::string size = bits == 8 ? "b" : bits == 16 ? "h" : "w";
+    std::string lanes = load.getWords() ? "s32" : laneName(type);
+    std::string pointer = "(const int" + std::to_string(bits) + "_t *)";
+    Expr address = element(load.getBase(), load.getIndices(), true);
+    address = {pointer + paren(address, Prec::Unary), Prec::Unary};
+    Expr e = load.getFirst() ? call("__arm_vldr" + size + "q_z_" + lanes,
+                                    {address, predicate(load.getFirst(), type)})
+                             : call("__arm_vldr" + size + "q_" + lanes, {address});
+    e.readsMemory = true;
+    define(load, vectorCast(vectorName(type), e));
+    return success();
+  }
+  if (auto store = dyn_cast<arm_mve::StoreOp>(op)) {
+    Type memory = cast<MemRefType>(store.getBase().getType()).getElementType();
+    Type type = store.getValue().getType();
+    unsigned bits = width(memory);
+    std::string size = bits == 8 ? "b" : bits == 16 ? "h" : "w";
+    std::string source = mveVector(store.getValue()).text;
+    Expr address = element(store.getBase(), store.getIndices(), true);
+    std::string target =
+        "(int" + std::to_string(bits) + "_t *)" + paren(address, Prec::Unary);
+    std::string first =
+        store.getFirst() ? ", " + predicate(store.getFirst(), type).text : std::string();
+    flushReads();
+    line() << "__arm_vstr" << size << "q_" << (store.getFirst() ? "p_" : "") << laneName(type)
+           << "(" << target << ", " << source << first << ");\n";
+    return success();
+  }
+  if (auto load = dyn_cast<arm_mve::Vld4Op>(op)) {
+    Expr address = element(load.getBase(), load.getIndices(), true);
+    std::string name = numbered("v");
+    flushReads();
+    line() << "const int32x4x4_t " << name << " = __arm_vld4q_s32((const int32_t *)"
+           << paren(address, Prec::Unary) << ");\n";
+    for (OpResult r : load->getResults())
+      if (isLive(r)) {
+        Expr e{name + ".val[" + std::to_string(r.getResultNumber()) + "]", Prec::Postfix};
+        define(r, vectorCast(vectorName(cast<VectorType>(r.getType())), e));
+      }
+    return success();
+  }
+  return unsupported(op);
+}

@@ -1,0 +1,107 @@
+// The arm_mve dialect: instructions of Helium that upstream has no operation for.
+#ifndef DLC_ARM_MVE_OPS
+#define DLC_ARM_MVE_OPS
+
+include "mlir/IR/OpBase.td"
+include "mlir/Interfaces/InferTypeOpInterface.td"
+include "mlir/Interfaces/SideEffectInterfaces.td"
+
+def ArmMVE_Dialect : Dialect {
+  let name = "arm_mve";
+  let cppNamespace = "::dlc::arm_mve";
+  let summary = "instructions of the M-profile Vector Extension (Helium)";
+  let description = [{
+    Only what vector and arith cannot say, or what compilers do not find in C++:
+    sums over lanes into a scalar register, products and extensions of every
+    other lane, saturating narrowing, and loads and stores of the first lanes.
+    An operation becomes an LLVM intrinsic in the object and an ACLE intrinsic
+    (arm_mve.h) in C++. Vectors have 128 bits.
+  }];
+}
+
+class MVE_Op<string mn, list<Trait> traits = []> : Op<ArmMVE_Dialect, mn, traits>;
+
+def MVE_I8 : FixedVectorOfLengthAndType<[16], [I8]>;
+def MVE_I16 : FixedVectorOfLengthAndType<[8], [I16]>;
+def MVE_I32 : FixedVectorOfLengthAndType<[4], [I32]>;
+def MVE_Integers : AnyTypeOf<[MVE_I8, MVE_I16, MVE_I32]>;
+
+def MVE_VmladavaOp : MVE_Op<"vmladava", [Pure, TypesMatchWith<"result is an accumulator",
+    "acc", "result", "$_self">]> {
+  let summary = "acc plus the sum of all products of signed lanes";
+  let arguments = (ins I32:$acc, AnyTypeOf<[MVE_I8, MVE_I16]>:$a, AnyTypeOf<[MVE_I8, MVE_I16]>:$b);
+  let results = (outs I32:$result);
+  let hasVerifier = 1;
+  let assemblyFormat = "$acc `,` $a `,` $b attr-dict `:` type($acc) `,` type($a) `,` type($b)";
+}
+
+def MVE_VmullOp : MVE_Op<"vmull", [Pure, AllTypesMatch<["a", "b"]>]> {
+  let summary = "widening products of the even (or, with `top`, odd) signed lanes";
+  let arguments = (ins MVE_I8:$a, MVE_I8:$b, UnitAttr:$top);
+  let results = (outs MVE_I16:$result);
+  let assemblyFormat = "$a `,` $b (`top` $top^)? attr-dict `:` type($a) `->` type($result)";
+}
+
+def MVE_VmovlOp : MVE_Op<"vmovl", [Pure]> {
+  let summary = "sign extension of the even (or, with `top`, odd) lanes";
+  let arguments = (ins AnyTypeOf<[MVE_I8, MVE_I16]>:$a, UnitAttr:$top);
+  let results = (outs AnyTypeOf<[MVE_I16, MVE_I32]>:$result);
+  let hasVerifier = 1;
+  let assemblyFormat = "$a (`top` $top^)? attr-dict `:` type($a) `->` type($result)";
+}
+
+def MVE_VmulhOp : MVE_Op<"vmulh", [Pure, SameOperandsAndResultType]> {
+  let summary = "upper halves of the products of signed lanes";
+  let arguments = (ins MVE_I32:$a, MVE_I32:$b);
+  let results = (outs MVE_I32:$result);
+  let assemblyFormat = "$a `,` $b attr-dict `:` type($a)";
+}
+
+def MVE_VqmovnOp : MVE_Op<"vqmovn", [Pure, AllTypesMatch<["into", "result"]>]> {
+  let summary = "`into` with its even (or, with `top`, odd) lanes replaced by narrowed lanes";
+  let description = [{
+    Lanes of `a` are shifted right by `shift` (0 to the result's width) and saturated.
+  }];
+  let arguments = (ins AnyTypeOf<[MVE_I8, MVE_I16]>:$into, AnyTypeOf<[MVE_I16, MVE_I32]>:$a,
+    DefaultValuedAttr<I32Attr, "0">:$shift, UnitAttr:$top);
+  let results = (outs AnyTypeOf<[MVE_I8, MVE_I16]>:$result);
+  let hasVerifier = 1;
+  let assemblyFormat = "$into `,` $a (`top` $top^)? attr-dict `:` type($into) `,` type($a)";
+}
+
+def MVE_LoadOp : MVE_Op<"load", [AttrSizedOperandSegments]> {
+  let summary = "a vector, sign-extended when memory is narrower, or its first lanes";
+  let description = [{
+    With `first` only that many lanes are read; the others are 0. `words` promises
+    an address that is a multiple of 4, for which larger offsets fit in one
+    instruction.
+  }];
+  let arguments = (ins Arg<AnyStridedMemRef, "", [MemRead]>:$base, Variadic<Index>:$indices,
+    Optional<Index>:$first, UnitAttr:$words);
+  let results = (outs MVE_Integers:$result);
+  let hasVerifier = 1;
+  let assemblyFormat = [{
+    $base `[` $indices `]` (`first` $first^)? attr-dict `:` type($base) `->` type($result)
+  }];
+}
+
+def MVE_StoreOp : MVE_Op<"store", [AttrSizedOperandSegments]> {
+  let summary = "stores a vector, truncated when memory is narrower, or its first lanes";
+  let arguments = (ins MVE_Integers:$value, Arg<AnyStridedMemRef, "", [MemWrite]>:$base,
+    Variadic<Index>:$indices, Optional<Index>:$first);
+  let hasVerifier = 1;
+  let assemblyFormat = [{
+    $value `,` $base `[` $indices `]` (`first` $first^)? attr-dict `:` type($value) `,` type($base)
+  }];
+}
+
+def MVE_Vld4Op : MVE_Op<"vld4"> {
+  let summary = "16 neighbouring words, word i in lane i/4 of result i%4";
+  let arguments = (ins Arg<AnyStridedMemRef, "", [MemRead]>:$base, Variadic<Index>:$indices);
+  let results = (outs MVE_I32:$r0, MVE_I32:$r1, MVE_I32:$r2, MVE_I32:$r3);
+  let hasVerifier = 1;
+  let assemblyFormat = [{
+    $base `[` $indices `]` attr-dict `:` type($base) `->` type($r0) `,` type($r1) `,` type($r2) `,` type($r3)
+  }];
+}
+#endif
