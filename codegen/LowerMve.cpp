@@ -15,8 +15,8 @@ Value constant(ImplicitLocOpBuilder &b, int32_t v) {
 }
 
 Value intrinsic(ImplicitLocOpBuilder &b, Type result, StringRef name, ValueRange args) {
-  return LLVM::CallIntrinsicOp::create(b, TypeRange(result), b.getStringAttr(name), args)
-      .getResult(0);
+  return LLVM::CallIntrinsicOp::create(b, result, b.getStringAttr(name), args)
+      .getResults();
 }
 
 /// "v16i8" for vector<16xi8>.

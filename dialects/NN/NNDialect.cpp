@@ -40,7 +40,11 @@ int64_t dlc::nn::countMacs(Operation *op) {
     auto filter = cast<ShapedType>(conv.getFilter().getType());
     out = cast<ShapedType>(conv.getInit().getType());
     int64_t outputs = out.getDimSize(conv.getChannelDim());
-    if (filter.hasStaticShape() && outputs > 0)
+    if (conv.getFilterShape())
+      depth = conv.getGroupChannels();
+    for (unsigned d = 0; conv.getFilterShape() && d < conv.getSpatialRank(); ++d)
+      depth *= conv.getKernelSize(d);
+    if (!conv.getFilterShape() && filter.hasStaticShape() && outputs > 0)
       depth = filter.getNumElements() / outputs;
   } else if (auto matmul = dyn_cast<MatmulOp>(op)) {
     out = cast<ShapedType>(matmul.getInit().getType());
@@ -97,13 +101,17 @@ template <typename Op> static LogicalResult verifyEpilogue(Op op) {
 }
 
 int64_t dlc::nn::ConvOp::getKernelSize(unsigned d) {
+  if (getFilterShape())
+    return (*getFilterShape())[d];
   auto filter = cast<ShapedType>(getFilter().getType());
   return filter.getDimSize(getPacked() ? d + 1 : getChannelsLast() ? d : d + 2);
 }
 
 int64_t dlc::nn::ConvOp::getGroupChannels() {
-  auto filter = cast<ShapedType>(getFilter().getType());
   int64_t rank = getSpatialRank();
+  if (getFilterShape())
+    return (*getFilterShape())[rank];
+  auto filter = cast<ShapedType>(getFilter().getType());
   return filter.getDimSize(getPacked() ? rank + 1 : getChannelsLast() ? rank : 1);
 }
 
@@ -138,7 +146,11 @@ LogicalResult dlc::nn::ConvOp::verify() {
   if (getPacked() < 0 || (getPacked() > 0 && !getChannelsLast()))
     return emitOpError("packed filters need channels_last");
   int64_t packed = getPacked() > 0 ? 1 : 0;
-  if (in.getRank() != rank + 2 || filter.getRank() != rank + 2 + packed ||
+  if (getFilterShape() && (packed || !getChannelsLast() || !getKernelAttr() ||
+                           static_cast<int64_t>(getFilterShape()->size()) != rank + 2))
+    return emitOpError("filter_shape is [kernel..., C/group, O] of a filter packed for a kernel");
+  int64_t filterRank = getFilterShape() ? 1 : rank + 2 + packed;
+  if (in.getRank() != rank + 2 || filter.getRank() != filterRank ||
       init.getRank() != rank + 2 ||
       static_cast<int64_t>(getDilations().size()) != rank)
     return emitOpError("ranks of operands, strides and dilations differ");
@@ -202,8 +214,9 @@ LogicalResult dlc::nn::MatmulOp::verify() {
       return emitOpError("packed b is [ceil(N / P), K, P]");
     return verifyEpilogue(*this);
   }
+  bool ownOrder = b.getRank() == 1 && getKernelAttr();
   if (rank < 2 || init.getRank() != rank ||
-      (b.getRank() != rank && b.getRank() != 2))
+      (b.getRank() != rank && b.getRank() != 2 && !ownOrder))
     return emitOpError("needs matrices, or equal batch ranks");
   return verifyEpilogue(*this);
 }

@@ -67,6 +67,8 @@ def NN_ConvOp : NN_Contraction<"conv"> {
     [kernel..., C/group, O]; init and result like the input with O channels.
     With `packed` = P > 0 (channels last only) the filter is
     [group * ceil(O/group / P), kernel..., C/group, P], zero where O/group ends.
+    With `filter_shape` the filter is rank 1: bytes in an order of the kernel's own;
+    filter_shape has the sizes [kernel..., C/group, O] (channels last only).
     `pads` (spatial dimensions: all begins, then all ends) surround the input with
     `pad_value` (default 0). Up to the tile stage padding is a `tensor.pad`;
     dlc-fold-pads moves it here where the kernel takes it.
@@ -80,6 +82,7 @@ def NN_ConvOp : NN_Contraction<"conv"> {
     DefaultValuedAttr<I64Attr, "1">:$group,
     DefaultValuedAttr<BoolAttr, "false">:$channels_last,
     DefaultValuedAttr<I64Attr, "0">:$packed,
+    OptionalAttr<DenseI64ArrayAttr>:$filter_shape,
     OptionalAttr<NN_KernelAttr>:$kernel);
   let results = (outs Optional<AnyRankedTensor>:$result);
   let regions = (region SizedRegion<1>:$epilogue);
@@ -92,7 +95,7 @@ def NN_ConvOp : NN_Contraction<"conv"> {
     build($_builder, $_state, ::mlir::TypeRange(result), input, filter, epilogueInputs,
           init, ::mlir::Value(), strides, dilations, ::mlir::DenseI64ArrayAttr(),
           ::mlir::TypedAttr(), group, channelsLast,
-          $_builder.getI64IntegerAttr(0), KernelAttr());
+          $_builder.getI64IntegerAttr(0), ::mlir::DenseI64ArrayAttr(), KernelAttr());
   }]>];
   let extraClassDeclaration = [{
     unsigned getSpatialRank() { return getStrides().size(); }
@@ -131,7 +134,8 @@ def NN_MatmulOp : NN_Contraction<"matmul"> {
   let description = [{
     a [batch..., M, K], b [batch..., K, N] or [K, N] (shared by all batches),
     init [batch..., M, N]. The channel dimension of epilogue operands is N.
-    With `packed` = P > 0, b is [ceil(N / P), K, P], zero where N ends.
+    With `packed` = P > 0, b is [ceil(N / P), K, P], zero where N ends. With a kernel,
+    b may be rank 1: bytes in an order of the kernel's own.
     Source: ONNX MatMul-13, Gemm-13.
   }];
   let arguments = (ins NN_Shaped:$a, NN_Shaped:$b,
