@@ -58,6 +58,7 @@ static void buildLayout(OpPassManager &pm) {
   pm.addPass(dlc::createFoldAffine());
   pm.addPass(dlc::createConvToMatmul());
   pm.addPass(dlc::createFoldConstants()); // flattened weights
+  pm.addPass(dlc::createSplitSums());
   pm.addPass(dlc::createOrderLoops());
   cleanUp(pm);
 }

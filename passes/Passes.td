@@ -380,6 +380,26 @@ def ConvToMatmul : Pass<"dlc-conv-to-matmul", "::mlir::ModuleOp"> {
   let dependentDialects = ["::mlir::tensor::TensorDialect"];
 }
 
+def SplitSums : Pass<"dlc-split-sums", "::mlir::ModuleOp"> {
+  let summary = "split long sums of f32 numbers into sums of sums";
+  let description = [{
+    A sum over an image, number by number, is wrong by some thousand times what
+    a number is rounded by. Summed row by row, and then the rows, it is wrong by
+    the square root of that.
+
+    ```mlir
+    linalg.generic {iterator_types = ["parallel", "reduction", "reduction"]}
+        ins(%x : tensor<8x100x200xf32>) outs(%zero : tensor<8xf32>) ...
+    // becomes
+    %rows = linalg.generic {iterator_types = ["parallel", "parallel", "reduction"]}
+        ins(%x : tensor<8x100x200xf32>) outs(%zeros : tensor<8x100xf32>) ...
+    linalg.generic {iterator_types = ["parallel", "reduction"]}
+        ins(%rows : tensor<8x100xf32>) outs(%zero : tensor<8xf32>) ...
+    ```
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect", "::mlir::tensor::TensorDialect"];
+}
+
 def OrderLoops : Pass<"dlc-order-loops", "::mlir::ModuleOp"> {
   let summary = "order the loops of linalg.generic along memory";
   let description = [{
