@@ -32,6 +32,10 @@ static void buildQuantize(OpPassManager &pm) {
   pm.addPass(dlc::createIntegerContractions());
   pm.addPass(dlc::createIntegerSums());
   pm.addPass(dlc::createLowerQuantize());
+  // Before epilogues are fused: what is stored between layers stays small.
+  dlc::FuseElementwiseOptions widening;
+  widening.onlyWidening = true;
+  pm.addPass(dlc::createFuseElementwise(widening));
   cleanUp(pm);
 }
 
@@ -60,6 +64,9 @@ static void buildLayout(OpPassManager &pm) {
   pm.addPass(dlc::createFoldConstants()); // flattened weights
   pm.addPass(dlc::createSplitSums());
   pm.addPass(dlc::createOrderLoops());
+  cleanUp(pm);
+  // Bodies are as fused as they get.
+  pm.addPass(dlc::createIntegerRequantize());
   cleanUp(pm);
 }
 

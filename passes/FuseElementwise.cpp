@@ -20,11 +20,28 @@ bool readsOnce(OpOperand *operand) {
   return consumer.getMatchingIndexingMap(operand).isPermutation();
 }
 
+/// Whether the producer makes wide elements of narrow integers, one by one: a
+/// dequantization, cheaper to repeat for each reader than to store.
+bool widens(OpOperand *operand) {
+  auto consumer = dyn_cast<linalg::GenericOp>(operand->getOwner());
+  auto producer = operand->get().getDefiningOp<linalg::GenericOp>();
+  if (!consumer || !producer || producer.getNumReductionLoops() != 0 ||
+      producer.getNumDpsInputs() == 0 || consumer.getNumReductionLoops() != 0)
+    return false;
+  Type from = getElementTypeOrSelf(producer.getDpsInputs()[0].getType());
+  Type to = getElementTypeOrSelf(operand->get().getType());
+  return isa<IntegerType>(from) && isa<FloatType>(to) &&
+         from.getIntOrFloatBitWidth() < to.getIntOrFloatBitWidth() &&
+         consumer.getMatchingIndexingMap(operand).isPermutation();
+}
+
 struct FuseElementwise : dlc::impl::FuseElementwiseBase<FuseElementwise> {
+  using FuseElementwiseBase::FuseElementwiseBase;
+
   void runOnOperation() override {
     MLIRContext *context = &getContext();
     RewritePatternSet patterns(context);
-    linalg::populateElementwiseOpsFusionPatterns(patterns, readsOnce);
+    linalg::populateElementwiseOpsFusionPatterns(patterns, onlyWidening ? widens : readsOnce);
     // Splat and scalar constants become scalars of the body.
     linalg::populateEraseUnusedOperandsAndResultsPatterns(patterns);
     linalg::GenericOp::getCanonicalizationPatterns(patterns, context);

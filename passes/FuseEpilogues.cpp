@@ -148,6 +148,12 @@ struct FuseEpilogue : OpRewritePattern<linalg::GenericOp> {
     }
     if (!best)
       return rewriter.notifyMatchFailure(op, "no contraction before it");
+    // A dequantization belongs to those who read it: small integers are stored.
+    Type stored = getElementTypeOrSelf(best->get().getType());
+    if (isa<IntegerType>(stored) && stored.getIntOrFloatBitWidth() <
+                                        getElementTypeOrSelf(op.getResult(0).getType())
+                                            .getIntOrFloatBitWidth())
+      return rewriter.notifyMatchFailure(op, "the result would need more memory");
     Operation *def = best->get().getDefiningOp();
     if (auto conv = dyn_cast<dlc::nn::ConvOp>(def))
       return fuse(op, *best, conv, rewriter);

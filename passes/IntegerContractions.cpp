@@ -70,12 +70,13 @@ Contraction rebuild(PatternRewriter &rewriter, Contraction op, Value left, Value
   operands.push_back(op.getInit());
   OperationState state(loc, op->getName(), operands, op->getResultTypes(),
                        op->getDiscardableAttrDictionary().getValue());
-  state.propertiesAttr = op->getPropertiesAsAttribute();
-  Region *region = state.addRegion();
+  auto &properties = state.getOrAddProperties<typename Contraction::Properties>();
+  properties = op.getProperties();
+  properties.operandSegmentSizes[2] = operands.size() - 3;
+  state.addRegion();
   auto clone = cast<Contraction>(rewriter.create(state));
   auto *block = new Block;
   clone.getEpilogue().push_back(block);
-  (void)region;
   Block &old = op.getEpilogue().front();
   ImplicitLocOpBuilder b(loc, rewriter);
   IRMapping map;
@@ -122,11 +123,11 @@ LogicalResult convert(Contraction op, DequantizeOp x, const Weights &w,
       wide |= bound < INT32_MIN || bound > INT32_MAX;
   }
   Type accumulator = wide ? rewriter.getI64Type() : rewriter.getI32Type();
-  auto weightType =
-      RankedTensorType::get(w.shape, rewriter.getIntegerType(w.width()));
+  unsigned width = w.width();
+  auto weightType = RankedTensorType::get(w.shape, rewriter.getIntegerType(width));
   SmallVector<APInt> elements;
   for (int64_t v : w.values)
-    elements.push_back(APInt(w.width(), v, /*isSigned=*/true));
+    elements.push_back(APInt(width, v, /*isSigned=*/true));
   Value weights = arith::ConstantOp::create(
       rewriter, loc, DenseElementsAttr::get(weightType, ArrayRef<APInt>(elements)));
 

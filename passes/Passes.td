@@ -95,6 +95,27 @@ def LowerQuantize : Pass<"dlc-lower-quantize", "::mlir::ModuleOp"> {
     "::mlir::math::MathDialect", "::mlir::tensor::TensorDialect", "::dlc::nn::NNDialect"];
 }
 
+def IntegerRequantize : Pass<"dlc-integer-requantize", "::mlir::ModuleOp"> {
+  let summary = "quantized results from integers alone, rounded exactly";
+  let description = [{
+    A fused body that scales integers to floats and quantizes them again is read
+    as a linear function of its integers. Fixed-point parameters are searched
+    that give, for every possible sum of every channel, the very integer that the
+    rounding mode (`rt.requant`) defines; where there are none, the floats stay.
+    A ReLU or Clip in between narrows the bounds.
+
+    ```mlir
+    %f = arith.sitofp %acc ... arith.mulf, divf, roundeven, clamp, fptosi, trunci
+    // becomes
+    %s = arith.addi %acc, %bias
+    %lo, %hi = arith.mulsi_extended %s, %multiplier
+    %t = arith.addi %hi, %offset
+    %u = arith.shrsi %t, %shift ... maxsi, minsi, trunci
+    ```
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect"];
+}
+
 def Interpret : Pass<"dlc-interpret", "::mlir::ModuleOp"> {
   let summary = "execute functions of tensor IR in the compiler, for tests";
   let description = [{
@@ -349,7 +370,11 @@ def FuseElementwise : Pass<"dlc-fuse-elementwise", "::mlir::ModuleOp"> {
   let description = [{
     The upstream patterns of linalg, for producers with one use whose consumer
     reads every element once: an activation never ends up inside a window.
+    With `only-widening` only dequantizations move, into each of their readers.
   }];
+  let options = [Option<"onlyWidening", "only-widening", "bool", "false",
+                        "fuse producers of wide elements from narrow integers, even with "
+                        "several readers, and nothing else">];
 }
 
 def ChannelsLast : Pass<"dlc-channels-last", "::mlir::ModuleOp"> {

@@ -1,0 +1,194 @@
+// This file computes quantized results from integers alone, without floats.
+#include "passes/Passes.h"
+
+#include "passes/quantize/Linear.h"
+#include "passes/quantize/Requantize.h"
+
+namespace dlc {
+#define GEN_PASS_DEF_INTEGERREQUANTIZE
+#include "passes/Passes.h.inc"
+} // namespace dlc
+
+using namespace mlir;
+using namespace dlc::quantize;
+
+namespace {
+Rounding roundingOf(ModuleOp module) {
+  auto mode = module->getAttrOfType<StringAttr>(dlc::rt::kRequant);
+  if (!mode || mode == "onnx")
+    return Rounding::Onnx;
+  return mode == "tflite" ? Rounding::Tflite : Rounding::Single;
+}
+
+/// A scalar of the body as i32.
+Value toI32(ImplicitLocOpBuilder &b, Value v) {
+  return v.getType().isInteger(32) ? v
+                                   : arith::ExtSIOp::create(b, b.getI32Type(), v).getResult();
+}
+
+Value constant(ImplicitLocOpBuilder &b, int64_t v) {
+  return arith::ConstantOp::create(b, b.getI32IntegerAttr(static_cast<int32_t>(v)));
+}
+
+/// clamp(v, lo, hi) in the storage type; bounds that the storage has anyway are
+/// checked, too, as v is wider.
+Value narrowed(ImplicitLocOpBuilder &b, Value v, int64_t lo, int64_t hi, Type storage) {
+  v = arith::MaxSIOp::create(b, v, constant(b, lo));
+  v = arith::MinSIOp::create(b, v, constant(b, hi));
+  return arith::TruncIOp::create(b, storage, v);
+}
+
+struct Requantizer {
+  Body &body;
+  Rounding mode;
+
+  /// The quantized result for a bound of a ReLU or Clip.
+  static int64_t bound(double v, double zero, int64_t lo, int64_t hi) {
+    if (std::isinf(v))
+      return v < 0 ? lo : hi;
+    return static_cast<int64_t>(
+        std::clamp(std::nearbyint(v) + zero, static_cast<double>(lo), static_cast<double>(hi)));
+  }
+
+  /// An integer form of the quantization that ends in `result`; null when there is none.
+  Value convert(ImplicitLocOpBuilder &b, Value result) {
+    auto q = readQuantization(body, result);
+    auto linear = q ? readLinear(body, q->x) : std::nullopt;
+    if (!linear || linear->terms.empty() || linear->terms.size() > 2 || q->zero.size() != 1)
+      return {};
+    auto scaled = [&](const Numbers &n) {
+      return combine(n, q->scale, [](double a, double s) { return a / s; });
+    };
+    for (Linear::Term &t : linear->terms)
+      t.factor = scaled(t.factor);
+    linear->offset = scaled(linear->offset);
+    int64_t lo = q->lo, hi = q->hi;
+    if (linear->clamped) {
+      Numbers low = scaled(linear->lo), high = scaled(linear->hi);
+      if (low.size() != 1 || high.size() != 1)
+        return {};
+      lo = bound(low[0], q->zero[0], q->lo, q->hi);
+      hi = bound(high[0], q->zero[0], q->lo, q->hi);
+      if (lo >= hi)
+        return {};
+    }
+    if (linear->terms.size() == 1)
+      return convertSingle(b, *linear, q->zero[0], lo, hi, result.getType());
+    return convertPair(b, *linear, q->zero[0], lo, hi, result.getType());
+  }
+
+  /// An offset that is a whole number of steps but for the rounding of a bias to
+  /// f32 is that number: the bias was an integer.
+  static double snapped(double offset, double scale) {
+    double steps = offset / scale, whole = std::nearbyint(steps);
+    return std::abs(steps - whole) <= std::abs(whole) * 0x1p-22 ? whole * scale : offset;
+  }
+
+  /// v / 2^shift to the nearest integer, ties to even, plus `zero`.
+  static Value shiftedEven(ImplicitLocOpBuilder &b, Value v, int shift, int64_t zero) {
+    Value by = constant(b, shift);
+    Value odd = arith::AndIOp::create(b, arith::ShRSIOp::create(b, v, by), constant(b, 1));
+    v = arith::AddIOp::create(b, v, constant(b, (int64_t(1) << (shift - 1)) - 1));
+    v = arith::ShRSIOp::create(b, arith::AddIOp::create(b, v, odd), by);
+    return zero ? arith::AddIOp::create(b, v, constant(b, zero)).getResult() : v;
+  }
+
+  Value convertSingle(ImplicitLocOpBuilder &b, const Linear &linear, int64_t zero, int64_t lo,
+                      int64_t hi, Type storage) {
+    const Linear::Term &term = linear.terms.front();
+    auto range = body.range(term.leaf);
+    if (!range)
+      return {};
+    size_t count = std::max({term.factor.size(), linear.offset.size(), range->first.size()});
+    std::vector<Problem> problems;
+    for (size_t c = 0; c < count; ++c)
+      problems.push_back({term.factor[c], snapped(linear.offset[c], term.factor[c]), zero, lo, hi,
+                          static_cast<int64_t>(range->first[c]),
+                          static_cast<int64_t>(range->second[c])});
+    auto fixed = findFixedPoint(problems, mode);
+    Value v = toI32(b, term.leaf);
+    if (!fixed) {
+      auto even = mode == Rounding::Onnx ? findEvenShift(problems) : std::nullopt;
+      if (!even)
+        return {};
+      v = arith::MulIOp::create(b, v, body.materialize(b, even->multiplier));
+      v = arith::AddIOp::create(b, v, body.materialize(b, even->offset));
+      return narrowed(b, shiftedEven(b, v, even->shift, zero), lo, hi, storage);
+    }
+    if (!llvm::all_of(fixed->bias, [](int32_t x) { return x == 0; }))
+      v = arith::AddIOp::create(b, v, body.materialize(b, fixed->bias));
+    v = arith::MulSIExtendedOp::create(b, v, body.materialize(b, fixed->multiplier)).getHigh();
+    v = arith::AddIOp::create(b, v, body.materialize(b, fixed->offset));
+    v = arith::ShRSIOp::create(b, v, body.materialize(b, fixed->shift));
+    return narrowed(b, v, lo, hi, storage);
+  }
+
+  /// Two small integers (a sum of two tensors): all pairs are checked.
+  Value convertPair(ImplicitLocOpBuilder &b, const Linear &linear, int64_t zero, int64_t lo,
+                    int64_t hi, Type storage) {
+    const Linear::Term &x = linear.terms[0], &y = linear.terms[1];
+    for (const Linear::Term &t : {x, y})
+      if (t.leaf.getType().getIntOrFloatBitWidth() > 8 || t.factor.size() != 1)
+        return {};
+    if (linear.offset.size() != 1 || mode != Rounding::Onnx)
+      return {};
+    Problem problem{1, linear.offset[0], zero, lo, hi, -128, 127};
+    double a = x.factor[0], c = y.factor[0];
+    if (!(std::abs(a) < 1e4) || !(std::abs(c) < 1e4) || !(std::abs(problem.offset) < 1e6))
+      return {};
+    if (auto pair = findPair(a, c, problem)) {
+      auto product = [&](Value leaf, int32_t by) -> Value {
+        Value v = arith::ShLIOp::create(b, toI32(b, leaf), constant(b, Pair::kLeft));
+        return arith::MulSIExtendedOp::create(b, v, constant(b, by)).getHigh();
+      };
+      Value v = product(x.leaf, pair->first);
+      v = arith::AddIOp::create(b, v, constant(b, pair->offset));
+      v = arith::AddIOp::create(b, product(y.leaf, pair->second), v);
+      v = arith::ShRSIOp::create(b, v, constant(b, pair->shift));
+      return narrowed(b, v, lo, hi, storage);
+    }
+    // Powers of two: ties are frequent.
+    Problem first = problem, second = problem;
+    first.scale = a, second.scale = c;
+    auto even = findEvenShift({first, second});
+    if (!even)
+      return {};
+    Value v = arith::MulIOp::create(b, toI32(b, x.leaf), constant(b, even->multiplier[0]));
+    Value w = arith::MulIOp::create(b, toI32(b, y.leaf), constant(b, even->multiplier[1]));
+    v = arith::AddIOp::create(b, arith::AddIOp::create(b, v, constant(b, even->offset[0])), w);
+    return narrowed(b, shiftedEven(b, v, even->shift, zero), lo, hi, storage);
+  }
+};
+
+struct IntegerRequantize : dlc::impl::IntegerRequantizeBase<IntegerRequantize> {
+  void runOnOperation() override {
+    Rounding mode = roundingOf(getOperation());
+    SmallVector<Operation *> ops;
+    getOperation()->walk([&](Operation *op) {
+      if (isa<linalg::GenericOp, dlc::nn::ConvOp, dlc::nn::MatmulOp>(op))
+        ops.push_back(op);
+    });
+    for (Operation *op : ops) {
+      auto body = Body::of(op);
+      if (!body)
+        continue;
+      SmallVector<arith::TruncIOp> results(body->block().getOps<arith::TruncIOp>());
+      bool changed = false;
+      for (arith::TruncIOp result : results) {
+        ImplicitLocOpBuilder b(result.getLoc(), result);
+        if (Value integer = Requantizer{*body, mode}.convert(b, result)) {
+          result.getResult().replaceAllUsesWith(integer);
+          changed = true;
+        }
+      }
+      if (!changed)
+        continue;
+      // What only the floats needed.
+      for (Operation &inner : llvm::make_early_inc_range(llvm::reverse(body->block())))
+        if (isOpTriviallyDead(&inner))
+          inner.erase();
+      body->dropUnusedOperands();
+    }
+  }
+};
+} // namespace

@@ -1,0 +1,212 @@
+// This file reads scalar arithmetic as linear functions and quantizations.
+#include "passes/quantize/Linear.h"
+
+using namespace mlir;
+using namespace dlc::quantize;
+
+std::optional<Linear> dlc::quantize::readLinear(Body &body, Value v) {
+  if (auto known = body.constants(v)) {
+    Linear l;
+    l.offset = *known;
+    return l;
+  }
+  auto scaled = [](Linear l, const Numbers &by) -> std::optional<Linear> {
+    auto times = [&](const Numbers &n) {
+      return combine(n, by, [](double a, double b) { return a * b; });
+    };
+    if (l.clamped && !by.all([](double d) { return d > 0; }))
+      return std::nullopt;
+    for (Linear::Term &t : l.terms)
+      t.factor = times(t.factor);
+    l.offset = times(l.offset);
+    if (l.clamped)
+      l.lo = times(l.lo), l.hi = times(l.hi);
+    return l;
+  };
+  auto added = [](Linear a, const Linear &b, double sign) -> std::optional<Linear> {
+    // A bounded sum plus a number moves its bounds; plus a variable is not linear.
+    if (b.clamped || (a.clamped && !b.terms.empty()))
+      return std::nullopt;
+    auto plus = [&](const Numbers &x, const Numbers &y) {
+      return combine(x, y, [&](double p, double q) { return p + sign * q; });
+    };
+    for (const Linear::Term &t : b.terms) {
+      auto *same = llvm::find_if(a.terms, [&](const Linear::Term &o) { return o.leaf == t.leaf; });
+      if (same != a.terms.end())
+        same->factor = plus(same->factor, t.factor);
+      else
+        a.terms.push_back({t.leaf, plus(Numbers(0), t.factor)});
+    }
+    a.offset = plus(a.offset, b.offset);
+    if (a.clamped)
+      a.lo = plus(a.lo, b.offset), a.hi = plus(a.hi, b.offset);
+    return a;
+  };
+  auto leaf = [&]() -> std::optional<Linear> {
+    auto type = dyn_cast<IntegerType>(v.getType());
+    if (!type || type.getWidth() > 32)
+      return std::nullopt;
+    Linear l;
+    l.terms.push_back({v, Numbers(1)});
+    return l;
+  };
+  Operation *op = v.getDefiningOp();
+  if (!op || op->getBlock() != &body.block())
+    return leaf();
+  auto both = [&](double sign) -> std::optional<Linear> {
+    auto a = readLinear(body, op->getOperand(0)), b = readLinear(body, op->getOperand(1));
+    if (!a || !b)
+      return std::nullopt;
+    if (a->clamped || !b->clamped)
+      return added(*a, *b, sign);
+    if (sign < 0)
+      return std::nullopt;
+    return added(*b, *a, sign);
+  };
+  auto bounded = [&](Value x, Value limit, bool below) -> std::optional<Linear> {
+    auto known = body.constants(limit);
+    auto l = known ? readLinear(body, x) : std::nullopt;
+    if (!l)
+      return std::nullopt;
+    auto least = [](double a, double b) { return std::min(a, b); };
+    auto most = [](double a, double b) { return std::max(a, b); };
+    if (below)
+      l->hi = combine(l->hi, *known, least), l->lo = combine(l->lo, *known, least);
+    else
+      l->lo = combine(l->lo, *known, most), l->hi = combine(l->hi, *known, most);
+    l->clamped = true;
+    return l;
+  };
+  auto either = [&](bool below) {
+    auto l = bounded(op->getOperand(0), op->getOperand(1), below);
+    return l ? l : bounded(op->getOperand(1), op->getOperand(0), below);
+  };
+  if (isa<arith::SIToFPOp, arith::ExtFOp>(op))
+    return readLinear(body, op->getOperand(0));
+  if (isa<arith::ExtSIOp>(op)) {
+    auto inner = readLinear(body, op->getOperand(0));
+    return inner ? inner : leaf();
+  }
+  if (isa<arith::AddFOp>(op))
+    return both(1);
+  if (isa<arith::SubFOp>(op))
+    return both(-1);
+  // Integers of 32 bits that do not overflow: products and sums of small ones.
+  if (isa<arith::AddIOp, arith::SubIOp>(op) && v.getType().isInteger(32)) {
+    auto l = both(isa<arith::AddIOp>(op) ? 1 : -1);
+    return l ? l : leaf();
+  }
+  if (isa<arith::NegFOp>(op)) {
+    auto l = readLinear(body, op->getOperand(0));
+    return l ? scaled(*l, Numbers(-1)) : std::nullopt;
+  }
+  if (isa<arith::MulFOp>(op)) {
+    for (unsigned i : {1u, 0u})
+      if (auto by = body.constants(op->getOperand(i))) {
+        auto l = readLinear(body, op->getOperand(1 - i));
+        return l ? scaled(*l, *by) : std::nullopt;
+      }
+    return std::nullopt;
+  }
+  if (isa<arith::DivFOp>(op)) {
+    auto by = body.constants(op->getOperand(1));
+    auto l = by ? readLinear(body, op->getOperand(0)) : std::nullopt;
+    if (!l)
+      return std::nullopt;
+    // Divided, not multiplied by a rounded reciprocal.
+    auto over = [&](const Numbers &n) {
+      return combine(n, *by, [](double a, double b) { return a / b; });
+    };
+    if (l->clamped && !by->all([](double d) { return d > 0; }))
+      return std::nullopt;
+    for (Linear::Term &t : l->terms)
+      t.factor = over(t.factor);
+    l->offset = over(l->offset);
+    if (l->clamped)
+      l->lo = over(l->lo), l->hi = over(l->hi);
+    return l;
+  }
+  if (isa<arith::MaximumFOp, arith::MaxNumFOp>(op))
+    return either(false);
+  if (isa<arith::MinimumFOp, arith::MinNumFOp>(op))
+    return either(true);
+  if (auto select = dyn_cast<arith::SelectOp>(op)) {
+    // select(x > c, x, c) and its kin.
+    auto cmp = select.getCondition().getDefiningOp<arith::CmpFOp>();
+    if (!cmp || !isa<FloatType>(v.getType()))
+      return std::nullopt;
+    using P = arith::CmpFPredicate;
+    bool greater = llvm::is_contained({P::OGT, P::OGE, P::UGT, P::UGE}, cmp.getPredicate());
+    bool less = llvm::is_contained({P::OLT, P::OLE, P::ULT, P::ULE}, cmp.getPredicate());
+    Value a = cmp.getLhs(), b = cmp.getRhs(), t = select.getTrueValue(),
+          f = select.getFalseValue();
+    if (!greater && !less)
+      return std::nullopt;
+    if (t == b && f == a) {
+      std::swap(t, f);
+      greater = !greater;
+    } else if (t != a || f != b) {
+      // Constants may be different values of one number.
+      auto known = [&](Value x) { return body.constants(x); };
+      auto equal = [&](Value x, Value y) {
+        auto p = known(x), q = known(y);
+        return x == y || (p && q && p->size() == 1 && q->size() == 1 && (*p)[0] == (*q)[0]);
+      };
+      if (equal(t, b) && equal(f, a)) {
+        std::swap(t, f);
+        greater = !greater;
+      } else if (!equal(t, a) || !equal(f, b)) {
+        return std::nullopt;
+      }
+    }
+    // Now select(t > f) is the larger of both, select(t < f) the smaller.
+    auto l = bounded(t, f, !greater);
+    return l ? l : bounded(f, t, !greater);
+  }
+  return leaf();
+}
+
+/// `x` of clamp(x) written as a select of a comparison with a constant.
+static Value clampedBy(Body &body, Value v, arith::CmpFPredicate better, int64_t &limit) {
+  auto select = v.getDefiningOp<arith::SelectOp>();
+  auto cmp = select ? select.getCondition().getDefiningOp<arith::CmpFOp>() : arith::CmpFOp();
+  if (!cmp || cmp.getPredicate() != better || cmp.getLhs() != select.getTrueValue())
+    return {};
+  auto known = body.constants(select.getFalseValue());
+  auto compared = body.constants(cmp.getRhs());
+  if (!known || !compared || known->size() != 1 || (*known)[0] != (*compared)[0])
+    return {};
+  limit = static_cast<int64_t>((*known)[0]);
+  return select.getTrueValue();
+}
+
+std::optional<Quantization> dlc::quantize::readQuantization(Body &body, Value result) {
+  auto trunc = result.getDefiningOp<arith::TruncIOp>();
+  auto convert = trunc ? trunc.getIn().getDefiningOp<arith::FPToSIOp>() : arith::FPToSIOp();
+  if (!convert)
+    return std::nullopt;
+  Quantization q;
+  Value v = clampedBy(body, convert.getIn(), arith::CmpFPredicate::OLT, q.hi);
+  if (v)
+    v = clampedBy(body, v, arith::CmpFPredicate::OGT, q.lo);
+  if (!v)
+    return std::nullopt;
+  if (auto add = v.getDefiningOp<arith::AddFOp>()) {
+    auto zero = body.constants(add.getRhs());
+    if (!zero)
+      return std::nullopt;
+    q.zero = *zero;
+    v = add.getLhs();
+  }
+  auto round = v.getDefiningOp<math::RoundEvenOp>();
+  if (!round)
+    return std::nullopt;
+  q.x = round.getOperand();
+  q.scale = Numbers(1);
+  if (auto div = q.x.getDefiningOp<arith::DivFOp>())
+    if (auto scale = body.constants(div.getRhs())) {
+      q.scale = *scale;
+      q.x = div.getLhs();
+    }
+  return q;
+}

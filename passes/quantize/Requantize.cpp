@@ -1,0 +1,315 @@
+// This file finds fixed-point arithmetic that rounds exactly as a mode defines.
+//
+// Results grow with x, so they are known by their thresholds: the smallest x that
+// gives at least t, for every t. A line m (x + b) + r crosses t * 2^s at the same
+// integers when every crossing lies in the unit interval before its threshold.
+#include "passes/quantize/Requantize.h"
+
+#include <algorithm>
+#include <cmath>
+
+using namespace dlc::quantize;
+
+Multiplier dlc::quantize::quantizeMultiplier(double real) {
+  if (real == 0)
+    return {0, 0};
+  int shift;
+  double q = std::frexp(real, &shift);
+  int64_t significand = std::llround(q * 2147483648.0);
+  if (significand == int64_t(1) << 31) {
+    significand /= 2;
+    ++shift;
+  }
+  if (shift < -31)
+    return {0, 0};
+  return {static_cast<int32_t>(significand), shift};
+}
+
+/// Round to the nearest integer, ties to even, whatever the rounding mode of the
+/// machine.
+static int64_t roundEven(long double v) {
+  long double down = std::floor(v), rest = v - down;
+  int64_t i = static_cast<int64_t>(down);
+  if (rest > 0.5L || (rest == 0.5L && (i & 1)))
+    ++i;
+  return i;
+}
+
+/// gemmlowp's MultiplyByQuantizedMultiplier in 64 bits, one or two roundings.
+static int64_t scaleBy(int64_t x, Multiplier m, bool single) {
+  int left = std::max(m.shift, 0), right = std::max(-m.shift, 0);
+  __int128 product = static_cast<__int128>(x << left) * m.significand;
+  if (single)
+    return static_cast<int64_t>((product + (__int128(1) << (30 + right))) >> (31 + right));
+  int64_t high = static_cast<int64_t>((product + (int64_t(1) << 30)) >> 31);
+  if (right == 0)
+    return high;
+  // Half away from zero.
+  return (high + (int64_t(1) << (right - 1)) - (high < 0 ? 1 : 0)) >> right;
+}
+
+int64_t dlc::quantize::requantize(const Problem &p, Rounding mode, int64_t x) {
+  int64_t q;
+  if (mode == Rounding::Onnx) {
+    q = roundEven(static_cast<long double>(x) * p.scale + p.offset);
+  } else {
+    int64_t bias = std::llround(p.offset / p.scale);
+    q = scaleBy(x + bias, quantizeMultiplier(p.scale), mode == Rounding::Single);
+  }
+  return std::clamp(q + p.zero, p.lo, p.hi);
+}
+
+namespace {
+/// Thresholds of one channel: x of element i gives at least lo + 1 + i; last + 1
+/// where no x does.
+std::vector<int64_t> thresholdsOf(const Problem &p, Rounding mode) {
+  std::vector<int64_t> result;
+  for (int64_t t = p.lo + 1; t <= p.hi; ++t) {
+    // Near where the real line crosses; the definition decides.
+    double guess = (t - 0.5 - p.zero - p.offset) / p.scale;
+    int64_t x = static_cast<int64_t>(
+        std::clamp(std::ceil(guess), static_cast<double>(p.first), static_cast<double>(p.last) + 1));
+    while (x > p.first && requantize(p, mode, x - 1) >= t)
+      --x;
+    while (x <= p.last && requantize(p, mode, x) < t)
+      ++x;
+    result.push_back(x);
+  }
+  return result;
+}
+
+int64_t apply(int64_t x, int64_t bias, int64_t multiplier, int64_t offset, int shift) {
+  return ((((x + bias) * multiplier) >> 32) + offset) >> shift;
+}
+
+/// Whether the arithmetic has the thresholds (and does not overflow).
+bool reproduces(const Problem &p, const std::vector<int64_t> &thresholds, int64_t bias,
+                int64_t multiplier, int64_t offset, int shift) {
+  for (int64_t x : {p.first, p.last}) {
+    int64_t sum = x + bias;
+    if (sum < INT32_MIN || sum > INT32_MAX)
+      return false;
+    int64_t v = ((sum * multiplier) >> 32) + offset;
+    if (v < INT32_MIN || v > INT32_MAX)
+      return false;
+  }
+  for (auto [i, x] : llvm::enumerate(thresholds)) {
+    int64_t t = p.lo + 1 + static_cast<int64_t>(i);
+    if (x > p.first && apply(x - 1, bias, multiplier, offset, shift) >= t)
+      return false;
+    if (x <= p.last && apply(x, bias, multiplier, offset, shift) < t)
+      return false;
+  }
+  return true;
+}
+
+/// Multipliers near the ideal one, nearest first.
+template <typename Try> bool nearMultiplier(double ideal, Try tryOne) {
+  int64_t m = std::llround(ideal);
+  for (int64_t d : {0, 1, -1, 2, -2, 3, -3, 4, -4, 6, -6, 8, -8})
+    if (m + d > 0 && m + d <= INT32_MAX && tryOne(m + d))
+      return true;
+  return false;
+}
+
+int shiftFor(double scale) {
+  // multiplier = scale * 2^(32 + shift) in [2^30, 2^31).
+  int exponent;
+  std::frexp(scale, &exponent); // scale = f * 2^exponent, f in [0.5, 1)
+  return std::min(31 - exponent - 32, 22);
+}
+
+struct Channel {
+  const Problem *problem;
+  std::vector<int64_t> thresholds;
+};
+
+/// A channel whose result does not depend on x: any slope that is flat enough.
+bool findFlat(const Channel &c, int64_t zero, int64_t offset, int shift, FixedPoint &out) {
+  const Problem &p = *c.problem;
+  int64_t above = llvm::count_if(c.thresholds, [&](int64_t t) { return t <= p.first; });
+  if (llvm::any_of(c.thresholds, [&](int64_t t) { return t > p.first && t <= p.last; }))
+    return false;
+  int64_t value = p.lo + above;
+  for (int bits = 30; bits >= 0; --bits) {
+    int64_t bias = ((value - zero) << shift) * (int64_t(1) << (32 - bits));
+    if (std::abs(bias) < (int64_t(1) << 30) &&
+        reproduces(p, c.thresholds, bias, int64_t(1) << bits, offset, shift)) {
+      out.bias.push_back(bias);
+      out.multiplier.push_back(int64_t(1) << bits);
+      return true;
+    }
+  }
+  return false;
+}
+
+/// The line (x + bias) * m / 2^32 + offset reaches t * 2^shift where x is
+/// t * step - w, with step = 2^(32 + shift) / m and w = offset * 2^32 / m + bias.
+/// The w for which that lies in (threshold - 1, threshold] for all t.
+std::pair<double, double> windowOf(const Channel &c, int64_t m, int shift) {
+  const Problem &p = *c.problem;
+  double step = std::ldexp(1.0, 32 + shift) / m, least = -1e300, most = 1e300;
+  for (auto [i, x] : llvm::enumerate(c.thresholds)) {
+    double at = (p.lo + 1 + static_cast<double>(i)) * step;
+    if (x <= p.last)
+      least = std::max(least, at - x);
+    if (x > p.first)
+      most = std::min(most, at - x + 1);
+  }
+  return {least, most};
+}
+
+/// The bias that puts w into the window; nothing when none does.
+std::optional<int64_t> biasFor(const Channel &c, std::pair<double, double> window, int64_t m,
+                               int64_t offset, int shift) {
+  double w = offset * 4294967296.0 / m, bias = std::ceil(window.first - w);
+  // A one-sided window may be met by any small bias.
+  if (window.first < -1e200)
+    bias = std::ceil(window.second - w) - 1;
+  if (bias + w >= window.second || std::abs(bias) >= (int64_t(1) << 30) ||
+      !reproduces(*c.problem, c.thresholds, static_cast<int64_t>(bias), m, offset, shift))
+    return std::nullopt;
+  return static_cast<int64_t>(bias);
+}
+
+/// One channel with its own offset: the bias moves the line by whole steps, the
+/// offset by 2^32 / multiplier steps, and together by any fraction.
+bool findOwn(const Channel &c, int shift, FixedPoint &out) {
+  const Problem &p = *c.problem;
+  return nearMultiplier(std::ldexp(p.scale, 32 + shift), [&](int64_t m) {
+    auto window = windowOf(c, m, shift);
+    if (window.first >= window.second)
+      return false;
+    int64_t start = static_cast<int64_t>(std::ldexp(p.offset + p.zero + 0.5, shift));
+    for (int64_t k = 0; k < 4096; ++k) {
+      int64_t offset = start + (k % 2 ? (k + 1) / 2 : -k / 2);
+      auto bias = std::abs(offset) < INT32_MAX ? biasFor(c, window, m, offset, shift)
+                                               : std::nullopt;
+      if (!bias)
+        continue;
+      out.bias.push_back(*bias);
+      out.multiplier.push_back(m);
+      out.offset.push_back(offset);
+      out.shift.push_back(shift);
+      return true;
+    }
+    return false;
+  });
+}
+} // namespace
+
+std::optional<FixedPoint> dlc::quantize::findFixedPoint(llvm::ArrayRef<Problem> problems,
+                                                        Rounding mode) {
+  std::vector<Channel> channels;
+  double largest = 0;
+  for (const Problem &p : problems) {
+    if (!(p.scale > 0) || p.hi - p.lo > 255 || p.hi <= p.lo || std::abs(p.offset) > 1e6)
+      return std::nullopt;
+    channels.push_back({&p, thresholdsOf(p, mode)});
+    largest = std::max(largest, p.scale);
+  }
+  int shift = shiftFor(largest);
+  if (shift < 1)
+    return std::nullopt;
+
+  // All channels with one offset and one shift: two instructions a result.
+  FixedPoint all;
+  bool found = true;
+  int64_t zero = problems.front().zero;
+  int64_t offset = (zero << shift) + (int64_t(1) << (shift - 1));
+  all.offset.push_back(offset);
+  all.shift.push_back(shift);
+  for (const Channel &c : channels) {
+    const Problem &p = *c.problem;
+    found = p.zero == zero &&
+            nearMultiplier(std::ldexp(p.scale, 32 + shift), [&](int64_t m) {
+              auto window = windowOf(c, m, shift);
+              auto bias = window.first < window.second ? biasFor(c, window, m, offset, shift)
+                                                       : std::nullopt;
+              if (!bias)
+                return false;
+              all.bias.push_back(*bias);
+              all.multiplier.push_back(m);
+              return true;
+            });
+    if (!found)
+      found = p.zero == zero && findFlat(c, zero, offset, shift, all);
+    if (!found)
+      break;
+  }
+  if (found)
+    return all;
+
+  // Offsets of their own, then shifts of their own.
+  for (bool ownShift : {false, true}) {
+    FixedPoint own;
+    if (llvm::all_of(channels, [&](const Channel &c) {
+          int s = ownShift ? shiftFor(c.problem->scale) : shift;
+          if (s < 1)
+            return false;
+          size_t before = own.bias.size();
+          if (findFlat(c, zero, offset, shift, own)) {
+            own.offset.push_back(offset);
+            own.shift.push_back(shift);
+            return true;
+          }
+          own.bias.resize(before);
+          own.multiplier.resize(before);
+          return findOwn(c, s, own);
+        })) {
+      if (!ownShift)
+        own.shift.resize(1);
+      return own;
+    }
+  }
+  return std::nullopt;
+}
+
+std::optional<EvenShift> dlc::quantize::findEvenShift(llvm::ArrayRef<Problem> problems) {
+  EvenShift result;
+  // scale * 2^shift is an integer for all.
+  for (int shift = 1; shift <= 24; ++shift) {
+    if (!llvm::all_of(problems, [&](const Problem &p) {
+          double m = std::ldexp(p.scale, shift), d = std::ldexp(p.offset, shift);
+          return m == std::floor(m) && d == std::floor(d) && std::abs(d) < 1e9 &&
+                 std::max(std::abs(m * p.first), std::abs(m * p.last)) < 1e9;
+        }))
+      continue;
+    for (const Problem &p : problems) {
+      result.multiplier.push_back(static_cast<int32_t>(std::ldexp(p.scale, shift)));
+      result.offset.push_back(static_cast<int32_t>(std::ldexp(p.offset, shift)));
+    }
+    result.shift = shift;
+    return result;
+  }
+  return std::nullopt;
+}
+
+std::optional<Pair> dlc::quantize::findPair(double a, double c, const Problem &p) {
+  // Bits of the sum above the point.
+  double most = 128 * (std::abs(a) + std::abs(c)) + std::abs(p.offset) + std::abs(p.zero) + 1;
+  for (int shift = 30 - static_cast<int>(std::ceil(std::log2(most))), least = shift - 6;
+       shift >= std::max(least, 1); --shift) {
+    double ma = std::ldexp(a, shift + 32 - Pair::kLeft), mc = std::ldexp(c, shift + 32 - Pair::kLeft);
+    if (std::max(std::abs(ma), std::abs(mc)) > INT32_MAX - 1)
+      continue;
+    // Each product loses less than one unit: half of it on average.
+    for (int64_t nudge : {1, 0, 2}) {
+      Pair r{static_cast<int32_t>(std::llround(ma)), static_cast<int32_t>(std::llround(mc)),
+             static_cast<int32_t>(std::llround(std::ldexp(p.offset + p.zero + 0.5, shift)) + nudge),
+             shift};
+      bool same = true;
+      for (int64_t x = -128; x < 128 && same; ++x)
+        for (int64_t y = -128; y < 128 && same; ++y) {
+          int64_t want = roundEven(static_cast<long double>(a) * x +
+                                   static_cast<long double>(c) * y + p.offset) + p.zero;
+          int64_t got = (((x << Pair::kLeft) * r.first >> 32) +
+                         ((y << Pair::kLeft) * r.second >> 32) + r.offset) >> shift;
+          same = std::clamp(want, p.lo, p.hi) == std::clamp(got, p.lo, p.hi);
+        }
+      if (same)
+        return r;
+    }
+  }
+  return std::nullopt;
+}

@@ -1,0 +1,73 @@
+// Rounding of scaled integers to quantized ones: what each rounding mode defines,
+// and fixed-point arithmetic that computes just that.
+#pragma once
+
+#include "llvm/ADT/ArrayRef.h"
+#include "llvm/ADT/SmallVector.h"
+#include <cstdint>
+#include <optional>
+
+namespace dlc::quantize {
+
+/// How a real number becomes an integer (`--requant`).
+enum class Rounding {
+  Onnx,   ///< to the nearest, ties to even (QuantizeLinear)
+  Tflite, ///< TensorFlow Lite's multiplication of two roundings (gemmlowp)
+  Single, ///< one rounding of the 31-bit product, ties up (TFLITE_SINGLE_ROUNDING)
+};
+
+/// q(x) = clamp(round(scale * x + offset) + zero, lo, hi) for integers x from
+/// `first` to `last`. `scale` is positive, `offset` in units of results.
+struct Problem {
+  double scale, offset = 0;
+  int64_t zero, lo, hi;
+  int64_t first, last;
+};
+
+/// A real multiplier as TensorFlow Lite stores it: `significand` * 2^(shift - 31).
+struct Multiplier {
+  int32_t significand;
+  int shift;
+};
+Multiplier quantizeMultiplier(double real);
+
+/// The definition: q(x) in a rounding mode, computed exactly. For Tflite and
+/// Single, offset / scale is rounded to an integer that is added to x (a bias).
+int64_t requantize(const Problem &p, Rounding mode, int64_t x);
+
+/// q(x) = clamp(((((x + bias) * multiplier) >> 32) + offset) >> shift, lo, hi) in
+/// 32-bit arithmetic (the product in 64 bits): one entry for each channel, or a
+/// single one where all agree.
+struct FixedPoint {
+  llvm::SmallVector<int32_t> bias, multiplier, offset, shift;
+};
+
+/// Fixed-point parameters that give the definition's result for every x of every
+/// channel; nothing when there are none. `problems` has one entry a channel; lo
+/// and hi are the same in all.
+std::optional<FixedPoint> findFixedPoint(llvm::ArrayRef<Problem> problems, Rounding mode);
+
+/// Ties to even where they happen: with v = x * multiplier + offset (32 bits),
+/// q(x) = clamp(((v + 2^(shift - 1) - 1 + ((v >> shift) & 1)) >> shift) + zero, lo, hi).
+struct EvenShift {
+  llvm::SmallVector<int32_t> multiplier, offset;
+  int shift;
+};
+
+/// Parameters when every scale and offset is a multiple of one power of two;
+/// then the Onnx result is exact. Nothing otherwise.
+std::optional<EvenShift> findEvenShift(llvm::ArrayRef<Problem> problems);
+
+/// q(x, y) = clamp((hi(x << kLeft, first) + hi(y << kLeft, second) + offset) >> shift,
+/// lo, hi) for two 8-bit integers, hi being the upper half of a 64-bit product.
+struct Pair {
+  static constexpr int kLeft = 23;
+  int32_t first, second, offset;
+  int shift;
+};
+
+/// Parameters that give the Onnx result of a x + c y + p.offset (p.scale is not
+/// used) for all pairs of 8-bit integers; nothing when there are none.
+std::optional<Pair> findPair(double a, double c, const Problem &p);
+
+} // namespace dlc::quantize
