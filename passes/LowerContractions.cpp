@@ -1,5 +1,6 @@
 // This file lowers contractions that no micro-kernel takes to plain loops.
 #include "passes/kernels/Epilogue.h"
+#include "passes/kernels/mve/Mve.h"
 
 namespace dlc {
 #define GEN_PASS_DEF_LOWERCONTRACTIONS
@@ -118,6 +119,13 @@ void lower(dlc::nn::ConvOp op, dlc::rt::TargetAttr target) {
             llvm::append_range(filterAt, k);
             filterAt.push_back(arith::RemUIOp::create(b, o, constant(b, width)));
           }
+          if (op.getFilterShape()) {
+            Value product = k[0];
+            for (int64_t d = 1; d <= rank; ++d)
+              product = arith::AddIOp::create(
+                  b, arith::MulIOp::create(b, product, sizes[d]), k[d]);
+            filterAt.assign({mve::weightAt(b, op, product, channel)});
+          }
           Value element = memref::LoadOp::create(b, in, inAt);
           if (inside)
             element = arith::SelectOp::create(
@@ -153,6 +161,8 @@ void lower(dlc::nn::MatmulOp op, dlc::rt::TargetAttr target) {
             Value width = constant(b, op.getPacked());
             rightAt.assign({arith::DivUIOp::create(b, at.back(), width), k[0],
                             arith::RemUIOp::create(b, at.back(), width)});
+          } else if (rightRank == 1) {
+            rightAt.assign({mve::weightAt(b, op, k[0], at.back())});
           } else if (rightRank == 2)
             rightAt.erase(rightAt.begin(), rightAt.begin() + rank - 2);
           Value x = widen(b, memref::LoadOp::create(b, left, leftAt), acc);

@@ -1,6 +1,7 @@
 // This file emits the micro-kernels that PlanKernels chose.
 #include "passes/kernels/Needs.h"
 #include "passes/kernels/Tile.h"
+#include "passes/kernels/mve/Mve.h"
 
 namespace dlc {
 #define GEN_PASS_DEF_LOWERKERNELS
@@ -29,11 +30,15 @@ struct LowerKernels : dlc::impl::LowerKernelsBase<LowerKernels> {
         if (!conv.getKernelAttr() ||
             (conv.isPadded() && !dlc::kernels::takesPads(conv)))
           return;
+        if (dlc::kernels::mve::isMve(conv.getKernelAttr()))
+          return dlc::kernels::mve::emit(conv);
         if (conv.getKernelAttr().getKind() == "depthwise")
           dlc::kernels::emitDepthwise(conv, target);
         else if (conv.getPacked())
           dlc::kernels::emitGemm(conv, target);
       } else if (auto matmul = cast<dlc::nn::MatmulOp>(op); matmul.getKernelAttr()) {
+        if (dlc::kernels::mve::isMve(matmul.getKernelAttr()))
+          return dlc::kernels::mve::emit(matmul);
         dlc::kernels::emitGemm(matmul, target);
       }
     });

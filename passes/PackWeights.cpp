@@ -1,6 +1,8 @@
 // This file stores constant weights in the order in which kernels read them.
 #include "passes/Passes.h"
 
+#include "passes/kernels/mve/Mve.h"
+
 namespace dlc {
 #define GEN_PASS_DEF_PACKWEIGHTS
 #include "passes/Passes.h.inc"
@@ -37,8 +39,18 @@ DenseElementsAttr permuted(DenseElementsAttr value, RankedTensorType type,
   return DenseElementsAttr::getFromRawBuffer(type, data);
 }
 
+/// Kernels with an order of their own.
+template <typename Op> bool packOwnOrder(Op op) {
+  if (!dlc::kernels::mve::isMve(op.getKernelAttr()))
+    return false;
+  dlc::kernels::mve::pack(op);
+  return true;
+}
+
 /// [kernel..., C, O] to [group * panels, kernel..., C, P].
 void pack(dlc::nn::ConvOp op) {
+  if (packOwnOrder(op))
+    return;
   DenseElementsAttr value = constantOf(op.getFilter());
   if (!value || op.getPacked() || op.getKernelAttr().getKind() != "gemm")
     return;
@@ -66,6 +78,8 @@ void pack(dlc::nn::ConvOp op) {
 
 /// [K, N] to [panels, K, P].
 void pack(dlc::nn::MatmulOp op) {
+  if (packOwnOrder(op))
+    return;
   DenseElementsAttr value = constantOf(op.getB());
   auto old = cast<RankedTensorType>(op.getB().getType());
   if (!value || op.getPacked() || old.getRank() != 2)

@@ -2,6 +2,7 @@
 #include "passes/Passes.h"
 
 #include "passes/kernels/Epilogue.h"
+#include "passes/kernels/mve/Mve.h"
 
 namespace dlc {
 #define GEN_PASS_DEF_PLANKERNELS
@@ -81,6 +82,9 @@ struct PlanKernels : dlc::impl::PlanKernelsBase<PlanKernels> {
   }
 
   void plan(dlc::nn::ConvOp op) {
+    if (target.getIsa() == "mve")
+      if (KernelAttr kernel = dlc::kernels::mve::plan(op))
+        return op.setKernelAttr(kernel);
     auto in = cast<ShapedType>(op.getInput().getType());
     auto filter = cast<ShapedType>(op.getFilter().getType());
     auto out = cast<ShapedType>(op.getInit().getType());
@@ -104,6 +108,9 @@ struct PlanKernels : dlc::impl::PlanKernelsBase<PlanKernels> {
   }
 
   void plan(dlc::nn::MatmulOp op) {
+    if (target.getIsa() == "mve")
+      if (KernelAttr kernel = dlc::kernels::mve::plan(op))
+        return op.setKernelAttr(kernel);
     auto a = cast<ShapedType>(op.getA().getType());
     auto b = cast<ShapedType>(op.getB().getType());
     auto out = cast<ShapedType>(op.getInit().getType());

@@ -93,7 +93,10 @@ template <typename Op> static LogicalResult verifyEpilogue(Op op) {
         type.getRank() == 1 &&
         succeeded(verifyCompatibleShape(
             type.getShape(), init.getShape().slice(op.getChannelDim(), 1)));
-    if (!perChannel && failed(verifyCompatibleShape(type, init)))
+    // Kernels that read whole vectors have longer ones.
+    bool longer = type.getRank() == 1 && op.getKernelAttr() && type.hasStaticShape() &&
+                  type.getDimSize(0) > init.getDimSize(op.getChannelDim());
+    if (!perChannel && !longer && failed(verifyCompatibleShape(type, init)))
       return op.emitOpError("epilogue operand ")
              << i << " has neither the output's shape nor one element a channel";
   }

@@ -1,6 +1,8 @@
 // This file says what the chosen kernels need besides their operands.
 #include "passes/kernels/Needs.h"
 
+#include "passes/kernels/mve/Mve.h"
+
 using namespace mlir;
 
 /// The kernel's kind; empty without one.
@@ -13,8 +15,15 @@ static StringRef kindOf(Operation *op) {
   return kernel ? kernel.getKind() : StringRef();
 }
 
-bool dlc::kernels::takesPads(nn::ConvOp op) { return kindOf(op) == "dsp"; }
+bool dlc::kernels::takesPads(nn::ConvOp op) {
+  StringRef kind = kindOf(op);
+  return kind == "dsp" || (mve::isMve(op.getKernelAttr()) && kind != "mve_dot");
+}
 
-int64_t dlc::kernels::scratchBytes(Operation *op) { return 0; }
+int64_t dlc::kernels::scratchBytes(Operation *op) {
+  return kindOf(op).starts_with("mve_") ? mve::scratchBytes(op) : 0;
+}
 
-std::optional<dlc::kernels::Overlap> dlc::kernels::overlapOf(Operation *op) { return std::nullopt; }
+std::optional<dlc::kernels::Overlap> dlc::kernels::overlapOf(Operation *op) {
+  return kindOf(op).starts_with("mve_") ? mve::overlapOf(op) : std::nullopt;
+}

@@ -1,0 +1,317 @@
+// This file emits depthwise convolution: sixteen channels in lanes, sums in int16 as long as they fit.
+#include "passes/kernels/mve/Epilogue.h"
+#include "passes/kernels/mve/Geometry.h"
+#include "passes/kernels/mve/Memory.h"
+#include "passes/kernels/mve/Mve.h"
+
+#include "dialects/ArmMVE/ArmMVE.h"
+#include "passes/kernels/Tile.h"
+
+using namespace mlir;
+using namespace dlc;
+using namespace dlc::kernels;
+using namespace dlc::kernels::mve;
+
+namespace dlc::kernels::mve {
+void emitDepthwise(nn::ConvOp op);
+}
+
+namespace {
+/// Sets of kernel positions whose products, summed in any order, fit an int16
+/// for every input: the magnitudes of their weights sum up to 255 or less in every
+/// channel (inputs have magnitudes up to 128).
+std::vector<std::vector<int64_t>> groupTaps(nn::ConvOp op) {
+  DepthwiseWeights w = depthwiseWeights(op);
+  std::vector<std::vector<int64_t>> groups;
+  DenseElementsAttr value;
+  if (auto get = op.getFilter().getDefiningOp<memref::GetGlobalOp>())
+    if (auto global = SymbolTable::lookupNearestSymbolFrom<memref::GlobalOp>(get, get.getNameAttr()))
+      value = dyn_cast_or_null<DenseElementsAttr>(global.getInitialValueAttr());
+  if (!value) { // nothing is known: each on its own
+    for (int64_t tap = 0; tap < w.taps; ++tap)
+      groups.push_back({tap});
+    return groups;
+  }
+  SmallVector<int8_t> data(value.getValues<int8_t>());
+  auto magnitude = [&](int64_t tap, int64_t c) {
+    int64_t at = w.dense ? tap * w.pitch() + c
+                         : (c / kLanes * w.taps + tap) * kLanes + c % kLanes;
+    return std::abs(static_cast<int>(data[at]));
+  };
+  // First fit, the largest positions first.
+  std::vector<std::pair<int64_t, int64_t>> order;
+  for (int64_t tap = 0; tap < w.taps; ++tap) {
+    int64_t total = 0;
+    for (int64_t c = 0; c < w.channels; ++c)
+      total += magnitude(tap, c);
+    order.push_back({-total, tap});
+  }
+  llvm::sort(order);
+  std::vector<std::vector<int64_t>> sums;
+  for (auto [total, tap] : order) {
+    size_t g = 0;
+    for (; g < groups.size(); ++g) {
+      bool fits = true;
+      for (int64_t c = 0; c < w.channels && fits; ++c)
+        fits = sums[g][c] + magnitude(tap, c) <= 255;
+      if (fits)
+        break;
+    }
+    if (g == groups.size()) {
+      groups.emplace_back();
+      sums.emplace_back(w.channels, 0);
+    }
+    groups[g].push_back(tap);
+    for (int64_t c = 0; c < w.channels; ++c)
+      sums[g][c] += magnitude(tap, c);
+  }
+  for (auto &group : groups)
+    llvm::sort(group);
+  llvm::sort(groups);
+  return groups;
+}
+
+class Depthwise {
+public:
+  Depthwise(ImplicitLocOpBuilder &b, nn::ConvOp op)
+      : op(op), c(op), weights(depthwiseWeights(op)), epilogue(op), groups(groupTaps(op)),
+        input(b, op.getInput()), output(b, op.getInit()), scratch(op.getScratch()) {
+    plane = op.getSpatialRank() == 2;
+    rowStride = plane ? input.strides[1] : 0;
+    columnStride = input.strides[plane ? 2 : 1];
+    outRow = plane ? output.strides[1] : 0;
+    outColumn = output.strides[plane ? 2 : 1];
+    zeroPoint = cast<IntegerAttr>(op.getPadElement()).getValue().getSExtValue();
+    bytes = VectorType::get({kLanes}, b.getI8Type());
+    halves = VectorType::get({kLanes / 2}, b.getI16Type());
+    words = VectorType::get({kLanes / 4}, b.getI32Type());
+  }
+
+  void emit(ImplicitLocOpBuilder &b) {
+    plainLoop(b, 0, c.batch, 1, [&](ImplicitLocOpBuilder &ib, Value n) {
+      if (op.isPadded())
+        fill(ib, scratch, index(ib, 0), c.reachH() * ringPitch(c), zeroPoint);
+      plainLoop(ib, 0, c.outH, 1, [&](ImplicitLocOpBuilder &jb, Value y) {
+        loadRows(jb, n, y);
+        SmallVector<Value> rows;
+        for (int64_t ky = 0; ky < c.kernelH; ++ky)
+          rows.push_back(slot(jb, plus(jb, times(jb, y, c.strideH), ky * c.dilationH)));
+        Value to = plus(jb, times(jb, n, output.strides[0]), times(jb, y, outRow));
+        if (weights.dense && outColumn == c.outC && hasDenseOperands())
+          emitDense(jb, rows, n, y, to);
+        else
+          emitBlocks(jb, rows, n, y, to);
+      });
+    });
+  }
+
+private:
+  /// Where padded row `row` lies in scratch.
+  Value slot(ImplicitLocOpBuilder &b, Value row) {
+    if (c.reachH() == 1)
+      return index(b, 0);
+    return times(b, arith::RemUIOp::create(b, row, index(b, c.reachH())), ringPitch(c));
+  }
+
+  /// Copies the padded rows that output row `y` is the first to read.
+  void loadRows(ImplicitLocOpBuilder &b, Value n, Value y) {
+    Value end = plus(b, times(b, y, c.strideH), c.reachH());
+    Value isFirst = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, y, index(b, 0));
+    Value begin = arith::SelectOp::create(b, isFirst, index(b, 0), plus(b, end, -c.strideH));
+    scf::ForOp::create(b, begin, end, index(b, 1), ValueRange(),
+                       [&](OpBuilder &builder, Location loc, Value row, ValueRange) {
+                         ImplicitLocOpBuilder ib(loc, builder);
+                         loadRow(ib, n, row);
+                         scf::YieldOp::create(ib);
+                       });
+  }
+
+  void loadRow(ImplicitLocOpBuilder &b, Value n, Value row) {
+    Value to = plus(b, slot(b, row), c.padLeft * c.inC);
+    Value y = plus(b, row, -c.padTop);
+    auto copyRow = [&](ImplicitLocOpBuilder &ib) {
+      Value from = plus(ib, times(ib, n, input.strides[0]), times(ib, y, rowStride));
+      if (columnStride == c.inC)
+        return copy(ib, scratch, to, input.memory, from, c.inW * c.inC, /*slack=*/false);
+      plainLoop(ib, 0, c.inW, 1, [&](ImplicitLocOpBuilder &jb, Value x) {
+        copy(jb, scratch, plus(jb, to, times(jb, x, c.inC)), input.memory,
+             plus(jb, from, times(jb, x, columnStride)), c.inC, /*slack=*/false);
+      });
+    };
+    if (c.padTop == 0 && c.padBottom == 0)
+      return copyRow(b);
+    Value inside = arith::CmpIOp::create(b, arith::CmpIPredicate::ult, y, index(b, c.inH));
+    scf::IfOp::create(
+        b, inside,
+        [&](OpBuilder &builder, Location loc) {
+          ImplicitLocOpBuilder ib(loc, builder);
+          copyRow(ib);
+          scf::YieldOp::create(ib);
+        },
+        [&](OpBuilder &builder, Location loc) {
+          ImplicitLocOpBuilder ib(loc, builder);
+          fill(ib, scratch, to, c.inW * c.inC, zeroPoint);
+          scf::YieldOp::create(ib);
+        });
+  }
+
+  /// Operands of the output's shape have rows without gaps.
+  bool hasDenseOperands() {
+    for (auto [i, operand] : llvm::enumerate(epilogue.operands()))
+      if (!epilogue.isPerChannel(i) &&
+          !cast<MemRefType>(operand.getType()).getLayout().isIdentity())
+        return false;
+    return true;
+  }
+
+  /// Sixteen channels at a time, position by position.
+  void emitBlocks(ImplicitLocOpBuilder &b, ArrayRef<Value> rows, Value n, Value y, Value to) {
+    auto block = [&](ImplicitLocOpBuilder &ib, Value channel, int64_t valid) {
+      plainLoop(ib, 0, c.outW, 1, [&](ImplicitLocOpBuilder &jb, Value x) {
+        Value first = valid < kLanes ? index(jb, valid) : Value();
+        Value from = plus(jb, times(jb, x, c.strideW * c.inC), channel);
+        Value weight = weights.dense ? channel : times(jb, channel, weights.taps);
+        emitVector(jb, rows, from, weight, channel,
+                   plus(jb, plus(jb, to, times(jb, x, outColumn)), channel),
+                   operandAt(n, y, x, channel), first);
+      });
+    };
+    int64_t whole = c.outC / kLanes * kLanes;
+    plainLoop(b, 0, whole, kLanes,
+              [&](ImplicitLocOpBuilder &ib, Value channel) { block(ib, channel, kLanes); });
+    if (c.outC % kLanes)
+      block(b, index(b, whole), c.outC % kLanes);
+  }
+
+  /// Sixteen neighbouring elements of a row at a time, whatever their channel.
+  void emitDense(ImplicitLocOpBuilder &b, ArrayRef<Value> rows, Value n, Value y, Value to) {
+    int64_t size = c.outW * c.outC;
+    bool phased = kLanes % c.outC != 0; // vectors start at different channels
+    bool ragged = size % kLanes != 0;
+    SmallVector<Value> start;
+    if (phased)
+      start.push_back(index(b, 0));
+    carryLoop(b, 0, size, kLanes, start,
+              [&](ImplicitLocOpBuilder &ib, Value at, ValueRange carried) -> SmallVector<Value> {
+                Value channel = phased ? carried[0] : index(ib, 0);
+                Value first = ragged ? arith::SubIOp::create(ib, index(ib, size), at).getResult() : Value();
+                // Operands of the output's shape: their row is as long as this one.
+                emitVector(ib, rows, at, channel, channel, plus(ib, to, at),
+                           operandAt(n, y, index(ib, 0), at), first);
+                if (!phased)
+                  return {};
+                Value next = plus(ib, channel, kLanes % c.outC);
+                Value wrapped = plus(ib, next, -c.outC);
+                Value over = arith::CmpIOp::create(ib, arith::CmpIPredicate::sge, wrapped, index(ib, 0));
+                return {arith::SelectOp::create(ib, over, wrapped, next)};
+              });
+  }
+
+  SmallVector<Value> operandAt(Value n, Value y, Value x, Value channel) {
+    if (plane)
+      return {n, y, x, channel};
+    return {n, x, channel};
+  }
+
+  /// Sixteen results. `from`: elements from the start of a row to the first input;
+  /// `channel`: where operands with one element a channel are read.
+  void emitVector(ImplicitLocOpBuilder &b, ArrayRef<Value> rows, Value from, Value weight,
+                  Value channel, Value to, ArrayRef<Value> at, Value first) {
+    SmallVector<Value> sums;
+    if (epilogue.bias())
+      llvm::append_range(sums, arm_mve::Vld4Op::create(b, TypeRange{words, words, words, words},
+                                                       epilogue.bias(), ValueRange{channel})
+                                   .getResults());
+    for (ArrayRef<int64_t> group : groups) {
+      Value low, high; // sums of even and odd lanes
+      for (int64_t tap : group) {
+        int64_t ky = tap / c.kernelW, kx = tap % c.kernelW;
+        Value xAt = plus(b, plus(b, rows[ky], from), kx * c.dilationW * c.inC);
+        Value x = arm_mve::LoadOp::create(b, bytes, scratch, ValueRange{xAt}, Value(), false);
+        int64_t tapAt = tap * (weights.dense ? weights.pitch() : kLanes);
+        Value w = arm_mve::LoadOp::create(b, bytes, op.getFilter(),
+                                          ValueRange{plus(b, weight, tapAt)}, Value(),
+                                          /*words=*/!weights.dense);
+        Value even = arm_mve::VmullOp::create(b, halves, x, w, false);
+        Value odd = arm_mve::VmullOp::create(b, halves, x, w, true);
+        low = low ? arith::AddIOp::create(b, low, even).getResult() : even;
+        high = high ? arith::AddIOp::create(b, high, odd).getResult() : odd;
+      }
+      addWidened(b, sums, low, high);
+    }
+    SmallVector<SmallVector<Value>> operands = loadOperands(b, channel, at, first);
+    for (int64_t r = 0; r < 4; ++r)
+      sums[r] = epilogue.applyUnclamped(b, sums[r], [&](unsigned i) { return operands[i][r]; });
+    // Lanes 0, 4, ... and 2, 6, ... become the even lanes, the others the odd ones.
+    Value even = narrow(b, sums[0], sums[2], halves, epilogue.shift());
+    Value odd = narrow(b, sums[1], sums[3], halves, epilogue.shift());
+    Value result = narrow(b, even, odd, bytes, 0);
+    auto bound = [&](int8_t v) -> Value {
+      return arith::ConstantOp::create(b, DenseElementsAttr::get(bytes, v));
+    };
+    if (epilogue.lowest() > -128)
+      result = arith::MaxSIOp::create(b, result, bound(epilogue.lowest()));
+    if (epilogue.highest() < 127)
+      result = arith::MinSIOp::create(b, result, bound(epilogue.highest()));
+    arm_mve::StoreOp::create(b, result, output.memory, ValueRange{to}, first);
+  }
+
+  /// Adds int16 sums of even and odd lanes to int32 sums of every fourth lane.
+  void addWidened(ImplicitLocOpBuilder &b, SmallVector<Value> &sums, Value low, Value high) {
+    SmallVector<Value> wide;
+    for (bool top : {false, true})
+      for (Value half : {low, high})
+        wide.push_back(arm_mve::VmovlOp::create(b, words, half, top));
+    if (sums.empty())
+      sums = wide;
+    else
+      for (int64_t r = 0; r < 4; ++r)
+        sums[r] = arith::AddIOp::create(b, sums[r], wide[r]);
+  }
+
+  Value narrow(ImplicitLocOpBuilder &b, Value even, Value odd, VectorType type, int64_t shift) {
+    // The lanes that the first step does not write are written by the second.
+    Value into = vector::BitCastOp::create(b, type, even);
+    Value half = arm_mve::VqmovnOp::create(b, type, into, even, shift, false);
+    return arm_mve::VqmovnOp::create(b, type, half, odd, shift, true);
+  }
+
+  /// Lanes r, r + 4, ... of every operand but the bias.
+  SmallVector<SmallVector<Value>> loadOperands(ImplicitLocOpBuilder &b, Value channel,
+                                               ArrayRef<Value> at, Value first) {
+    SmallVector<SmallVector<Value>> result;
+    for (auto [i, operand] : llvm::enumerate(epilogue.operands())) {
+      SmallVector<Value> &lanes = result.emplace_back();
+      if (epilogue.isPerChannel(i)) {
+        llvm::append_range(lanes, arm_mve::Vld4Op::create(b, TypeRange{words, words, words, words},
+                                                          operand, ValueRange{channel})
+                                      .getResults());
+        continue;
+      }
+      Value v = arm_mve::LoadOp::create(b, bytes, operand, at, first, false);
+      Value even = arm_mve::VmovlOp::create(b, halves, v, false);
+      Value odd = arm_mve::VmovlOp::create(b, halves, v, true);
+      addWidened(b, lanes, even, odd);
+    }
+    return result;
+  }
+
+  nn::ConvOp op;
+  Conv c;
+  DepthwiseWeights weights;
+  Epilogue epilogue;
+  std::vector<std::vector<int64_t>> groups;
+  Flat input, output;
+  Value scratch;
+  bool plane;
+  int64_t rowStride, columnStride, outRow, outColumn;
+  int8_t zeroPoint;
+  VectorType bytes, halves, words;
+};
+} // namespace
+
+void mve::emitDepthwise(nn::ConvOp op) {
+  ImplicitLocOpBuilder b(op.getLoc(), op);
+  Depthwise(b, op).emit(b);
+  op.erase();
+}

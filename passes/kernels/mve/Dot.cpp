@@ -1,0 +1,176 @@
+// This file emits sums over lanes: tiles of 1 or 2 rows by 4 channels.
+#include "passes/kernels/mve/Dot.h"
+
+#include "dialects/ArmMVE/ArmMVE.h"
+#include "passes/kernels/Epilogue.h"
+#include "passes/kernels/Tile.h"
+
+using namespace mlir;
+using namespace dlc;
+using namespace dlc::kernels;
+using namespace dlc::kernels::mve;
+
+/// Loops over vectors are unrolled when there are at most this many.
+static constexpr int64_t kUnrolled = 4;
+
+Dot::Dot(ImplicitLocOpBuilder &b, Operation *op, DotWeights weights, Value filter, Value init)
+    : op(op), epilogue(op), weights(weights), filter(filter), init(init) {}
+
+SmallVector<Value> Dot::accumulate(ImplicitLocOpBuilder &b, const Left &left, ValueRange starts,
+                                   Value weightsAt, SmallVector<Value> sums) const {
+  auto type = VectorType::get({kLanes}, b.getI8Type());
+  int64_t rows = starts.size(), channels = weights.perHalf();
+  int64_t whole = left.whole ? llvm::divideCeil(left.run, kLanes) : left.run / kLanes;
+  int64_t rest = left.whole ? 0 : left.run % kLanes;
+
+  // Loads and products alternate: the core overlaps two neighbours of different
+  // kinds, not two of one kind.
+  auto step = [&](ImplicitLocOpBuilder &ib, ValueRange from, Value weight, Value first,
+                  ValueRange carried) {
+    SmallVector<Value> now(carried.begin(), carried.end()), x(rows);
+    for (int64_t j = 0; j < channels; ++j) {
+      Value w;
+      for (int64_t r = 0; r < rows; ++r) {
+        if (!x[r])
+          x[r] = arm_mve::LoadOp::create(ib, type, left.memory, ValueRange{from[r]}, first, false);
+        if (!w)
+          w = arm_mve::LoadOp::create(ib, type, filter,
+                                      ValueRange{plus(ib, weight, j * kLanes)}, Value(), true);
+        Value &sum = now[j * rows + r];
+        sum = arm_mve::VmladavaOp::create(ib, b.getI32Type(), sum, x[r], w);
+      }
+    }
+    return now;
+  };
+  // One run; `from` and `weight` are where it starts.
+  auto run = [&](ImplicitLocOpBuilder &ib, ArrayRef<Value> from, Value weight, ValueRange carried) {
+    auto vector = [&](ImplicitLocOpBuilder &jb, Value v, Value first, ValueRange inner) {
+      SmallVector<Value> at;
+      for (Value start : from)
+        at.push_back(plus(jb, start, times(jb, v, kLanes)));
+      return step(jb, at, plus(jb, weight, times(jb, v, channels * kLanes)), first, inner);
+    };
+    SmallVector<Value> now(carried.begin(), carried.end());
+    if (whole <= kUnrolled)
+      for (int64_t v = 0; v < whole; ++v)
+        now = vector(ib, index(ib, v), {}, now);
+    else
+      now = carryLoop(ib, 0, whole, 1, now,
+                      [&](ImplicitLocOpBuilder &jb, Value v, ValueRange inner) {
+                        return vector(jb, v, {}, inner);
+                      });
+    if (rest)
+      now = vector(ib, index(ib, whole), index(ib, rest), now);
+    return now;
+  };
+  int64_t perRun = whole + (rest != 0);
+  return carryLoop(b, 0, left.runs, 1, sums,
+                   [&](ImplicitLocOpBuilder &ib, Value r, ValueRange carried) {
+                     SmallVector<Value> from;
+                     for (Value start : starts)
+                       from.push_back(plus(ib, start, times(ib, r, left.runStride)));
+                     Value weight = plus(ib, weightsAt, times(ib, r, perRun * channels * kLanes));
+                     return run(ib, from, weight, carried);
+                   });
+}
+
+void Dot::store(ImplicitLocOpBuilder &b, ArrayRef<Value> sums, ArrayRef<Value> output,
+                Value channel, int64_t valid) const {
+  auto at = [&](int64_t lane) {
+    SmallVector<Value> indices(output.begin(), output.end());
+    indices.push_back(plus(b, channel, lane));
+    return indices;
+  };
+  if (!epilogue.isVector()) {
+    for (int64_t lane = 0; lane < valid; ++lane) {
+      Value result = applyEpilogue(b, op, sums[lane], at(lane));
+      memref::StoreOp::create(b, result, init, at(lane));
+    }
+    return;
+  }
+  auto words = VectorType::get({kPanel}, b.getI32Type());
+  Value first = valid < kPanel ? index(b, valid) : Value();
+  Value vector = vector::FromElementsOp::create(b, words, sums);
+  auto load = [&](unsigned i) -> Value {
+    Value operand = epilogue.operands()[i];
+    SmallVector<Value> indices = epilogue.isPerChannel(i) ? SmallVector<Value>{channel} : at(0);
+    Type element = cast<MemRefType>(operand.getType()).getElementType();
+    if (isa<IntegerType>(element))
+      return arm_mve::LoadOp::create(b, words, operand, indices, first, false);
+    auto type = VectorType::get({kPanel}, element);
+    if (!first)
+      return vector::LoadOp::create(b, type, operand, indices);
+    Value result = arith::ConstantOp::create(b, b.getZeroAttr(type));
+    for (int64_t lane = 0; lane < valid; ++lane) {
+      Value scalar = memref::LoadOp::create(b, operand, indices);
+      result = vector::InsertOp::create(b, scalar, result, lane);
+      indices.back() = plus(b, indices.back(), 1);
+    }
+    return result;
+  };
+  Value result = epilogue.apply(b, vector, load);
+  auto type = cast<VectorType>(result.getType());
+  if (type.getElementType().isInteger(32)) {
+    arm_mve::StoreOp::create(b, result, init, at(0), first);
+  } else if (!first) {
+    vector::StoreOp::create(b, result, init, at(0));
+  } else {
+    for (int64_t lane = 0; lane < valid; ++lane)
+      memref::StoreOp::create(b, vector::ExtractOp::create(b, result, lane), init, at(lane));
+  }
+}
+
+void Dot::emitTile(ImplicitLocOpBuilder &b, const Left &left, ValueRange starts,
+                   ArrayRef<SmallVector<Value>> outputs, Value weightsAt, Value channel,
+                   int64_t valid) const {
+  int64_t rows = starts.size();
+  Value zero = arith::ConstantIntOp::create(b, 0, 32);
+  // Sums by row and channel.
+  SmallVector<SmallVector<Value>> sums(rows, SmallVector<Value>(kPanel, zero));
+  for (int64_t half = 0; half < weights.halves; ++half) {
+    SmallVector<Value> start;
+    for (int64_t j = 0; j < weights.perHalf(); ++j) {
+      int64_t c = half + weights.halves * j;
+      Value first = zero;
+      if (epilogue.bias() && c < valid)
+        first = memref::LoadOp::create(b, epilogue.bias(), ValueRange{plus(b, channel, c)});
+      start.append(rows, first);
+    }
+    SmallVector<Value> end =
+        accumulate(b, left, starts, plus(b, weightsAt, half * weights.halfBytes()), start);
+    for (int64_t j = 0; j < weights.perHalf(); ++j)
+      for (int64_t r = 0; r < rows; ++r)
+        sums[r][half + weights.halves * j] = end[j * rows + r];
+  }
+  for (int64_t r = 0; r < rows; ++r)
+    store(b, sums[r], outputs[r], channel, valid);
+}
+
+void Dot::emitRows(ImplicitLocOpBuilder &b, const Left &left, ValueRange starts,
+                   ArrayRef<SmallVector<Value>> outputs, Value group) const {
+  int64_t full = weights.outputs / kPanel, rest = weights.outputs % kPanel;
+  Value base = times(b, group, weights.panels() * weights.panelBytes());
+  Value firstChannel = times(b, group, weights.outputs);
+  auto panel = [&](ImplicitLocOpBuilder &ib, Value p, int64_t valid) {
+    emitTile(ib, left, starts, outputs, plus(ib, base, times(ib, p, weights.panelBytes())),
+             plus(ib, firstChannel, times(ib, p, kPanel)), valid);
+  };
+  plainLoop(b, 0, full, 1, [&](ImplicitLocOpBuilder &ib, Value p) { panel(ib, p, kPanel); });
+  if (rest)
+    panel(b, index(b, full), rest);
+}
+
+void mve::forPairs(ImplicitLocOpBuilder &b, int64_t count, bool repeat,
+                   llvm::function_ref<void(ImplicitLocOpBuilder &, ArrayRef<Value>)> body) {
+  bool odd = count % 2;
+  if (count > 1)
+    plainLoop(b, 0, odd && !repeat ? count - 1 : count, 2,
+              [&](ImplicitLocOpBuilder &ib, Value i) {
+                if (odd && repeat)
+                  i = getConstantIntValue(i) ? index(ib, std::min(*getConstantIntValue(i), count - 2))
+                                             : arith::MinSIOp::create(ib, i, index(ib, count - 2)).getResult();
+                body(ib, {i, plus(ib, i, 1)});
+              });
+  if (count == 1 || (odd && !repeat))
+    body(b, index(b, count - 1));
+}

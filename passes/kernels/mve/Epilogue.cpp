@@ -1,0 +1,164 @@
+// This file applies epilogues to vectors of four int32 sums.
+#include "passes/kernels/mve/Epilogue.h"
+
+#include "passes/kernels/mve/Geometry.h"
+
+#include "dialects/ArmMVE/ArmMVE.h"
+#include "mlir/IR/IRMapping.h"
+
+using namespace mlir;
+using namespace dlc;
+using namespace dlc::kernels::mve;
+
+/// Whether lanes of `type` fill a vector of four words.
+static bool isWord(Type type) { return type.isInteger(32) || type.isF32(); }
+
+static std::optional<int64_t> integer(Value v) {
+  APInt value;
+  if (matchPattern(v, m_ConstantInt(&value)))
+    return value.getSExtValue();
+  return std::nullopt;
+}
+
+bool kernels::mve::Epilogue::isPerChannel(unsigned operand) const {
+  return cast<ShapedType>(inputs[operand].getType()).getRank() == 1 &&
+         cast<ShapedType>(init.getType()).getRank() != 1;
+}
+
+kernels::mve::Epilogue::Epilogue(Operation *op) {
+  if (auto conv = dyn_cast<nn::ConvOp>(op)) {
+    block = &conv.getEpilogue().front();
+    inputs = conv.getEpilogueInputs();
+    init = conv.getInit();
+  } else {
+    auto matmul = cast<nn::MatmulOp>(op);
+    block = &matmul.getEpilogue().front();
+    inputs = matmul.getEpilogueInputs();
+    init = matmul.getInit();
+  }
+  result = block->getTerminator()->getOperand(0);
+  BlockArgument sum = block->getArgument(0);
+  vector = sum.getType().isInteger(32);
+
+  for (unsigned i = 0; i < inputs.size(); ++i) {
+    BlockArgument arg = block->getArgument(i + 1);
+    fullOperands |= !isPerChannel(i);
+    bool narrow = arg.getType().isInteger(8) || arg.getType().isInteger(16);
+    // Narrow lanes exist extended only.
+    if (narrow ? !llvm::all_of(arg.getUsers(), [](Operation *user) {
+          return isa<arith::ExtSIOp>(user) && user->getResult(0).getType().isInteger(32);
+        })
+               : !isWord(arg.getType()))
+      vector = false;
+  }
+  for (Operation &inner : block->without_terminator()) {
+    if (isa<arith::ConstantOp>(inner))
+      continue;
+    bool isResult = inner.getNumResults() == 1 && inner.getResult(0) == result;
+    if (auto trunc = dyn_cast<arith::TruncIOp>(inner);
+        trunc && isResult && trunc.getType().isInteger(8) && trunc.getIn().getType().isInteger(32)) {
+      truncated = true;
+      continue;
+    }
+    if (isa<arith::ExtSIOp>(inner) && isa<BlockArgument>(inner.getOperand(0)))
+      continue;
+    if (!OpTrait::hasElementwiseMappableTraits(&inner) || isa<arith::MulUIExtendedOp>(inner))
+      vector = false;
+    auto fits = [](Type type) { return isWord(type) || type.isInteger(1); };
+    if (!llvm::all_of(inner.getOperandTypes(), fits) || !llvm::all_of(inner.getResultTypes(), fits))
+      vector = false;
+  }
+  if (!truncated && !isWord(result.getType()))
+    vector = false;
+
+  // The bias.
+  if (vector && sum.hasOneUse())
+    if (auto add = dyn_cast<arith::AddIOp>(*sum.getUsers().begin())) {
+      Value other = add.getLhs() == sum ? add.getRhs() : add.getLhs();
+      auto arg = dyn_cast<BlockArgument>(other);
+      if (arg && arg.getOwner() == block && arg != sum && isPerChannel(arg.getArgNumber() - 1)) {
+        biasOperand = inputs[arg.getArgNumber() - 1];
+        biased = add.getResult();
+      }
+    }
+
+  // min(max(x >> shift, low), high), in either order.
+  if (!truncated)
+    return;
+  Value v = cast<arith::TruncIOp>(result.getDefiningOp()).getIn();
+  int64_t lowest = INT32_MIN, highest = INT32_MAX;
+  for (int i = 0; i < 2; ++i) {
+    if (auto max = v.getDefiningOp<arith::MaxSIOp>(); max && integer(max.getRhs())) {
+      // Applied before a minimum that was seen already: min(max(x, l), h) with l <= h.
+      lowest = std::max(lowest, *integer(max.getRhs()));
+      v = max.getLhs();
+    } else if (auto min = v.getDefiningOp<arith::MinSIOp>(); min && integer(min.getRhs())) {
+      highest = std::min(highest, *integer(min.getRhs()));
+      v = min.getLhs();
+    }
+  }
+  if (lowest < -128 || highest > 127 || lowest > highest)
+    return;
+  low = lowest;
+  high = highest;
+  clampInput = v;
+  if (auto shift = v.getDefiningOp<arith::ShRSIOp>())
+    if (auto amount = integer(shift.getRhs()); amount && *amount >= 1 && *amount <= 16) {
+      clampShift = *amount;
+      clampInput = shift.getLhs();
+    }
+}
+
+Value kernels::mve::Epilogue::evaluate(ImplicitLocOpBuilder &b, Value wanted, Value sums,
+                                       Load load) const {
+  auto wide = [](Type element) { return VectorType::get({kPanel}, element); };
+  IRMapping map;
+  map.map(biased ? biased : Value(block->getArgument(0)), sums);
+  std::function<Value(Value)> need = [&](Value v) -> Value {
+    if (Value done = map.lookupOrNull(v))
+      return done;
+    Value made;
+    auto arg = dyn_cast<BlockArgument>(v);
+    Operation *op = v.getDefiningOp();
+    if (arg && arg.getOwner() == block) {
+      made = load(arg.getArgNumber() - 1);
+    } else if (!op || op->getBlock() != block) {
+      made = vector::BroadcastOp::create(b, wide(v.getType()), v);
+    } else if (isa<arith::ConstantOp>(op)) {
+      Value scalar = b.clone(*op)->getResult(0);
+      made = vector::BroadcastOp::create(b, wide(v.getType()), scalar);
+    } else if (isa<arith::ExtSIOp>(op) && isa<BlockArgument>(op->getOperand(0))) {
+      made = need(op->getOperand(0)); // extended by its load
+    } else if (auto product = dyn_cast<arith::MulSIExtendedOp>(op)) {
+      Value x = need(product.getLhs()), y = need(product.getRhs());
+      made = v == product.getHigh() ? arm_mve::VmulhOp::create(b, x, y).getResult()
+                                    : arith::MulIOp::create(b, x, y).getResult();
+    } else {
+      SmallVector<Value> operands;
+      for (Value operand : op->getOperands())
+        operands.push_back(need(operand));
+      SmallVector<Type> types;
+      for (Type type : op->getResultTypes())
+        types.push_back(wide(type));
+      OperationState state(op->getLoc(), op->getName(), operands, types,
+                           op->getDiscardableAttrDictionary().getValue());
+      state.propertiesAttr = op->getPropertiesAsAttribute();
+      Operation *made_ = b.create(state);
+      map.map(op->getResults(), made_->getResults());
+      return map.lookup(v);
+    }
+    map.map(v, made);
+    return made;
+  };
+  return need(wanted);
+}
+
+Value kernels::mve::Epilogue::apply(ImplicitLocOpBuilder &b, Value sums, Load load) const {
+  Value wanted = truncated ? cast<arith::TruncIOp>(result.getDefiningOp()).getIn() : result;
+  return evaluate(b, wanted, sums, load);
+}
+
+Value kernels::mve::Epilogue::applyUnclamped(ImplicitLocOpBuilder &b, Value sums,
+                                             Load load) const {
+  return evaluate(b, clampInput, sums, load);
+}

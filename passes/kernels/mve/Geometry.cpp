@@ -1,0 +1,125 @@
+// This file computes sizes, scratch and overlap of the Helium kernels.
+#include "passes/kernels/mve/Geometry.h"
+#include "passes/kernels/mve/Mve.h"
+
+#include "llvm/Support/MathExtras.h"
+
+using namespace mlir;
+using namespace dlc::kernels::mve;
+
+Conv::Conv(dlc::nn::ConvOp op) {
+  auto in = cast<ShapedType>(op.getInput().getType());
+  auto out = cast<ShapedType>(op.getInit().getType());
+  int64_t rank = op.getSpatialRank(), w = rank - 1;
+  bool plane = rank == 2;
+  batch = in.getDimSize(0);
+  inH = plane ? in.getDimSize(1) : 1;
+  inW = in.getDimSize(rank);
+  inC = in.getShape().back();
+  outH = plane ? out.getDimSize(1) : 1;
+  outW = out.getDimSize(rank);
+  outC = out.getShape().back();
+  kernelH = plane ? op.getKernelSize(0) : 1;
+  kernelW = op.getKernelSize(w);
+  groupC = op.getGroupChannels();
+  group = op.getGroup();
+  strideH = plane ? op.getStrides()[0] : 1;
+  strideW = op.getStrides()[w];
+  dilationH = plane ? op.getDilations()[0] : 1;
+  dilationW = op.getDilations()[w];
+  padTop = plane ? op.getPadBefore(0) : 0;
+  padLeft = op.getPadBefore(w);
+  padBottom = plane ? op.getPadAfter(0) : 0;
+  padRight = op.getPadAfter(w);
+}
+
+static std::pair<int64_t, int64_t> inside(int64_t in, int64_t out, int64_t reach, int64_t stride,
+                                          int64_t pad) {
+  int64_t first = std::min<int64_t>(out, llvm::divideCeil(pad, stride));
+  int64_t room = in + pad - reach;
+  int64_t last = room < 0 ? 0 : std::min(out, room / stride + 1);
+  return {first, std::max(first, last)};
+}
+
+std::pair<int64_t, int64_t> Conv::insideH() const {
+  return inside(inH, outH, reachH(), strideH, padTop);
+}
+std::pair<int64_t, int64_t> Conv::insideW() const {
+  return inside(inW, outW, reachW(), strideW, padLeft);
+}
+
+DotWeights dlc::kernels::mve::dotWeights(nn::ConvOp op) {
+  Conv c(op);
+  return {c.group, c.groupOutputs(), c.depth(), 2};
+}
+
+DotWeights dlc::kernels::mve::dotWeights(nn::MatmulOp op) {
+  auto a = cast<ShapedType>(op.getA().getType());
+  auto out = cast<ShapedType>(op.getInit().getType());
+  int64_t rows = out.getDimSize(out.getRank() - 2);
+  return {1, out.getShape().back(), a.getShape().back(), rows == 1 ? 1 : 2};
+}
+
+DepthwiseWeights dlc::kernels::mve::depthwiseWeights(nn::ConvOp op) {
+  Conv c(op);
+  // Whole vectors of channels, or of neighbouring positions and channels.
+  return {c.outC, c.kernelH * c.kernelW, c.outC % kLanes != 0 && c.strideW == 1};
+}
+
+int64_t dlc::kernels::mve::gatherPitch(const Conv &c) {
+  return alignUp(c.depth() + kLanes - 1, kLanes);
+}
+
+int64_t dlc::kernels::mve::ringPitch(const Conv &c) {
+  return (c.padLeft + c.inW + c.padRight) * c.inC;
+}
+
+int64_t dlc::kernels::mve::scratchBytes(Operation *operation) {
+  auto op = dyn_cast<nn::ConvOp>(operation);
+  if (!op || !op.getKernelAttr())
+    return 0;
+  StringRef kind = op.getKernelAttr().getKind();
+  Conv c(op);
+  if (kind == "mve_depthwise") // whole vectors are read at the end of the last row
+    return alignUp(c.reachH() * ringPitch(c) + kLanes - 1, kLanes);
+  // Windows that cannot be read where they lie.
+  bool scattered = false;
+  if (auto in = dyn_cast<MemRefType>(op.getInput().getType())) {
+    SmallVector<int64_t> strides;
+    int64_t offset;
+    scattered = failed(in.getStridesAndOffset(strides, offset)) ||
+                strides[strides.size() - 2] != c.inC;
+  }
+  if (kind == "mve_gather" || (kind == "mve_window" && (op.isPadded() || scattered)))
+    return 2 * gatherPitch(c);
+  return 0;
+}
+
+std::optional<dlc::kernels::Overlap> dlc::kernels::mve::overlapOf(Operation *operation) {
+  if (auto op = dyn_cast<nn::ConvOp>(operation)) {
+    if (op.getKernelAttr().getKind() != "mve_depthwise")
+      return std::nullopt;
+    Conv c(op);
+    if (c.batch != 1)
+      return std::nullopt;
+    // An output row is written when its input rows are in scratch.
+    int64_t distance = -c.inH * c.inW * c.inC;
+    for (int64_t y = 0; y < c.outH; ++y) {
+      int64_t rows = y * c.strideH + c.reachH() - c.padTop;
+      if (rows >= c.inH)
+        break;
+      distance = std::max(distance, (y + 1) * c.outW * c.outC -
+                                        std::max<int64_t>(rows, 0) * c.inW * c.inC);
+    }
+    return Overlap{distance};
+  }
+  auto op = cast<nn::MatmulOp>(operation);
+  auto a = cast<ShapedType>(op.getA().getType());
+  auto out = cast<ShapedType>(op.getInit().getType());
+  if (a.getRank() != 2 || !out.getElementType().isInteger(8))
+    return std::nullopt;
+  int64_t rows = a.getDimSize(0), depth = a.getDimSize(1), outputs = out.getDimSize(1);
+  // Two rows are read until the last of their outputs is written.
+  int64_t height = std::min<int64_t>(rows, 2);
+  return Overlap{std::max(height * outputs, rows * outputs - (rows - height) * depth)};
+}

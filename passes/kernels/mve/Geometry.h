@@ -1,0 +1,66 @@
+// Sizes of a contraction as the Helium kernels see it, and the layouts that follow from them.
+#pragma once
+
+#include "dialects/NN/NN.h"
+
+namespace dlc::kernels::mve {
+
+inline constexpr int64_t kLanes = 16;  ///< int8 elements of a vector
+inline constexpr int64_t kPanel = 4;   ///< output channels whose sums are one vector of int32
+
+inline int64_t alignUp(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
+
+/// A convolution of one or two spatial dimensions; those of one have height 1.
+struct Conv {
+  int64_t batch, inH, inW, inC, outH, outW, outC, kernelH, kernelW, groupC, group;
+  int64_t strideH, strideW, dilationH, dilationW, padTop, padLeft, padBottom, padRight;
+
+  explicit Conv(nn::ConvOp op);
+  int64_t groupOutputs() const { return outC / group; }
+  /// Products of one result.
+  int64_t depth() const { return kernelH * kernelW * groupC; }
+  /// Neighbouring input elements that one kernel row reads.
+  int64_t run() const { return kernelW * groupC; }
+  /// Kernel rows are contiguous in the input.
+  bool hasRuns() const { return dilationW == 1 && group == 1; }
+  /// Rows from the first to the last that one output row reads.
+  int64_t reachH() const { return (kernelH - 1) * dilationH + 1; }
+  int64_t reachW() const { return (kernelW - 1) * dilationW + 1; }
+  /// Output positions [first, second) whose windows lie in the input.
+  std::pair<int64_t, int64_t> insideH() const;
+  std::pair<int64_t, int64_t> insideW() const;
+};
+
+/// Order of the weights of the kernels that sum over lanes:
+/// [groups][panels][halves][vectors][channels / halves][16 products]. Channel
+/// `half + halves * j` of a panel is number j of its half.
+struct DotWeights {
+  int64_t group, outputs, depth, halves;
+  int64_t panels() const { return (outputs + kPanel - 1) / kPanel; }
+  int64_t vectors() const { return (depth + kLanes - 1) / kLanes; }
+  int64_t perHalf() const { return kPanel / halves; }
+  int64_t halfBytes() const { return vectors() * perHalf() * kLanes; }
+  int64_t panelBytes() const { return halves * halfBytes(); }
+  int64_t bytes() const { return group * panels() * panelBytes(); }
+};
+DotWeights dotWeights(nn::ConvOp op);
+DotWeights dotWeights(nn::MatmulOp op);
+
+/// Order of the weights of the depthwise kernel: [blocks][kernel positions][16
+/// channels]. With `dense` lanes are neighbouring elements of a row of
+/// positions and channels: [kernel positions][pitch], channels repeated.
+struct DepthwiseWeights {
+  int64_t channels, taps;
+  bool dense;
+  /// Channels of one kernel position, with what the last vector reads past them.
+  int64_t pitch() const { return alignUp(dense ? channels + kLanes - 1 : channels, kLanes); }
+  int64_t bytes() const { return pitch() * taps; }
+};
+DepthwiseWeights depthwiseWeights(nn::ConvOp op);
+
+/// Bytes of one position's products in scratch, with room for whole vectors.
+int64_t gatherPitch(const Conv &c);
+/// Bytes of one padded input row in scratch.
+int64_t ringPitch(const Conv &c);
+
+} // namespace dlc::kernels::mve
