@@ -81,6 +81,7 @@ static void buildTile(OpPassManager &pm) {
 
 static void buildMemory(OpPassManager &pm) {
   pm.addPass(dlc::createConvertBoundary());
+  pm.addPass(dlc::createLowerReshapes());
   pm.addPass(dlc::createLowerPads());
   cleanUp(pm);
   // After padding: a pad's source may now be written in place.

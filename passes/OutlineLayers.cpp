@@ -30,7 +30,7 @@ bool isSunk(Operation *op) {
 
 /// Whether the operation does the work of a layer.
 bool isStep(Operation *op) {
-  if (isCheap(op) || op->hasTrait<OpTrait::IsTerminator>())
+  if (isCheap(op) || op->hasTrait<OpTrait::IsTerminator>() || op->hasAttr(dlc::rt::kDims))
     return false;
   return op->getNumRegions() || isa<memref::CopyOp>(op);
 }
@@ -42,6 +42,8 @@ std::optional<std::pair<int64_t, int64_t>> arenaRange(Value v) {
     return std::nullopt;
   auto offset = getConstantIntValue(view.getByteShift());
   auto type = view.getType();
+  if (auto bytes = view->getAttrOfType<IntegerAttr>(dlc::rt::kBytes); offset && bytes)
+    return std::make_pair(*offset, *offset + bytes.getInt());
   if (!offset || !type.hasStaticShape())
     return std::nullopt;
   int64_t bits = type.getElementType().isIndex()

@@ -227,8 +227,36 @@ def ConvertBoundary : Pass<"dlc-convert-boundary", "::mlir::ModuleOp"> {
     // becomes
     func.func @kws_run(%x: memref<4xf32>, %y: memref<4xf32>)
     ```
+
+    A result with sizes that are known at run time only, but bounded, is stored
+    row-major in a flat buffer of the bounds' size (`bounds` in `rt.outputs`). On hosted
+    targets inputs and results may be unbounded (`shape`): an input is a pointer, a result
+    a place for the pointer to a block of `dlc_alloc`. In all these cases a last
+    argument `rt.dims` has room for the dims of all inputs, which are read, and all
+    outputs, which are written.
   }];
-  let dependentDialects = ["::mlir::bufferization::BufferizationDialect"];
+  let dependentDialects = ["::mlir::bufferization::BufferizationDialect",
+                           "::mlir::cf::ControlFlowDialect"];
+}
+
+def LowerReshapes : Pass<"dlc-lower-reshapes", "::mlir::ModuleOp"> {
+  let summary = "reshapes with sizes known at run time to flattening and expanding";
+  let description = [{
+    `tensor.reshape` reads its sizes from memory; `tensor.collapse_shape` and
+    `tensor.expand_shape` take them as values and become views.
+  }];
+  let dependentDialects = ["::mlir::tensor::TensorDialect", "::mlir::arith::ArithDialect"];
+}
+
+def CheckSizes : Pass<"dlc-check-sizes", "::mlir::ModuleOp"> {
+  let summary = "stop models whose sizes at run time do not fit together";
+  let description = [{
+    Where operands of one operation must agree in a size that is known at run time
+    only, `cf.assert` ends the model with DLC_ERR_DIMS before memory is touched
+    that is not there. Sizes that are the same value need no check.
+  }];
+  let dependentDialects = ["::mlir::cf::ControlFlowDialect", "::mlir::tensor::TensorDialect",
+                           "::mlir::arith::ArithDialect"];
 }
 
 def PlanArena : Pass<"dlc-plan-arena", "::mlir::ModuleOp"> {
@@ -239,7 +267,8 @@ def PlanArena : Pass<"dlc-plan-arena", "::mlir::ModuleOp"> {
     are disjoint, but for one case: an operation's output lies over an input that
     dies there as far as the order of its loops allows (passes/memory/Overlaps.h),
     from elementwise operations in place to results that begin before their
-    input does. `rt.arena_bytes` and `rt.arena_lower_bound_bytes` (most bytes that
+    input does. A size that is known at run time only counts by its upper bound.
+    `rt.arena_bytes` and `rt.arena_lower_bound_bytes` (most bytes that
     are needed at once) are set on the function.
 
     With `rt.io_arena` on the module inputs and outputs lie in the arena, too:

@@ -2,6 +2,7 @@
 #include "passes/Passes.h"
 
 #include "mlir/Dialect/Bufferization/Transforms/BufferViewFlowAnalysis.h"
+#include "passes/memory/Bounds.h"
 #include "passes/memory/Lifetimes.h"
 #include "passes/memory/Offsets.h"
 #include "passes/memory/Overlaps.h"
@@ -15,15 +16,23 @@ using namespace mlir;
 using namespace dlc::memory;
 
 namespace {
-/// Bytes of a buffer; failure when they are not known at compile time.
-FailureOr<int64_t> bytesOf(Location loc, MemRefType type) {
-  if (!type.hasStaticShape() || !type.getLayout().isIdentity())
-    return emitError(loc, "a buffer of the model has no static size: ") << type;
-  int64_t bytes = dlc::memory::elementBytes(type.getElementType());
-  for (int64_t dim : type.getShape())
-    if (llvm::MulOverflow(bytes, dim, bytes))
-      return emitError(loc, "a buffer of the model is too large: ") << type;
-  return bytes;
+/// Bytes of a buffer, by upper bounds of its sizes where they are known at run
+/// time only; empty when a size has none. Failure when it is too large.
+FailureOr<std::optional<int64_t>> bytesOf(Value value) {
+  auto type = cast<MemRefType>(value.getType());
+  if (!type.getLayout().isIdentity())
+    return emitError(value.getLoc(), "a buffer of the model is not row-major: ") << type;
+  int64_t bytes = elementBytes(type.getElementType());
+  bool isStatic = type.hasStaticShape();
+  for (int64_t d = 0; d < type.getRank(); ++d) {
+    int64_t size = isStatic ? type.getDimSize(d) : intervalOfDim(value, d).high;
+    if (!llvm::MulOverflow(bytes, size, bytes) && (isStatic || bytes <= kLargestBound))
+      continue;
+    if (!isStatic)
+      return std::optional<int64_t>();
+    return emitError(value.getLoc(), "a buffer of the model is too large: ") << type;
+  }
+  return std::optional<int64_t>(bytes);
 }
 
 /// Whether nothing ever looks at the elements: a window of a pooling operation
@@ -105,18 +114,28 @@ struct PlanArena : dlc::impl::PlanArenaBase<PlanArena> {
     func.walk([&](memref::AllocOp op) { values.push_back(op.getMemref()); });
     size_t numAllocs = values.size();
     bool ioInArena = func->getParentOp()->hasAttr(dlc::rt::kIoArena);
-    if (ioInArena && outputs &&
-        inputs.size() + outputs.size() == func.getNumArguments())
-      llvm::append_range(values, func.getArguments());
+    size_t numIo = inputs.size() + (outputs ? outputs.size() : 0);
+    // Behind inputs and outputs stand their dims, if they are known at run time.
+    bool hasDims = func.getNumArguments() == numIo + 1 &&
+                   func.getArgAttr(numIo, dlc::rt::kDims);
+    if (ioInArena && outputs && numIo + hasDims == func.getNumArguments())
+      llvm::append_range(values, func.getArguments().take_front(numIo));
 
     BufferViewFlowAnalysis aliases(func);
     std::vector<Buffer> buffers;
     Lifetimes lifetimes(func, aliases);
     for (auto [i, value] : llvm::enumerate(values)) {
-      FailureOr<int64_t> bytes =
-          bytesOf(value.getLoc(), cast<MemRefType>(value.getType()));
-      if (failed(bytes))
+      FailureOr<std::optional<int64_t>> known = bytesOf(value);
+      if (failed(known))
         return failure();
+      std::optional<int64_t> bytes = *known;
+      if (!bytes) {
+        auto diag = emitError(value.getLoc())
+                    << "a tensor has a size without a bound: " << value.getType();
+        diag.attachNote() << "this target has no memory for it; fix sizes of inputs with "
+                             "--dim NAME=N or --shape INPUT=AxBxC";
+        return failure();
+      }
       auto [first, last] = lifetimes.of(value);
       if (i < numAllocs && isOnlyShape(value, aliases))
         *bytes = 0;
@@ -156,16 +175,21 @@ struct PlanArena : dlc::impl::PlanArenaBase<PlanArena> {
         b.setInsertionPointToStart(&func.front());
       Value offset =
           arith::ConstantIndexOp::create(b, value.getLoc(), buffer.offset);
-      Value view = memref::ViewOp::create(b, value.getLoc(),
-                                          cast<MemRefType>(value.getType()),
-                                          arena, offset, ValueRange());
-      value.replaceAllUsesWith(view);
+      auto type = cast<MemRefType>(value.getType());
+      ValueRange sizes;
+      if (auto alloc = value.getDefiningOp<memref::AllocOp>())
+        sizes = alloc.getDynamicSizes();
+      auto view =
+          memref::ViewOp::create(b, value.getLoc(), type, arena, offset, sizes);
+      if (!type.hasStaticShape())
+        view->setAttr(dlc::rt::kBytes, b.getI64IntegerAttr(buffer.bytes));
+      value.replaceAllUsesWith(view.getResult());
       if (Operation *alloc = value.getDefiningOp())
         alloc->erase();
     }
     if (values.size() > numAllocs) {
-      llvm::BitVector arguments(func.getNumArguments(), true);
-      arguments.reset(0);
+      llvm::BitVector arguments(func.getNumArguments());
+      arguments.set(1, 1 + numIo);
       if (failed(func.eraseArguments(arguments)))
         return failure();
     }

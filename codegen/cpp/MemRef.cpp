@@ -124,7 +124,7 @@ bool Printer::isWritten(Value memref) {
   bool result = llvm::any_of(memref.getUses(), [&](OpOperand &use) {
     Operation *user = use.getOwner();
     if (isa<memref::LoadOp, vector::LoadOp, vector::MaskedLoadOp, memref::DimOp,
-            arm_dsp::LoadOp, arm_mve::LoadOp, arm_mve::Vld4Op>(user))
+            memref::ExtractAlignedPointerAsIndexOp, arm_dsp::LoadOp, arm_mve::LoadOp, arm_mve::Vld4Op>(user))
       return false;
     if (auto copy = dyn_cast<memref::CopyOp>(user))
       return copy.getTarget() == memref;
@@ -395,6 +395,13 @@ LogicalResult Printer::printMemRef(Operation &op) {
       isa<MemRefType>(op.getOperand(0).getType()) &&
       isa<MemRefType>(op.getResult(0).getType())) {
     defineBuffer(op.getResult(0), buffer(op.getOperand(0)));
+    return success();
+  }
+  if (auto pointer = dyn_cast<memref::ExtractAlignedPointerAsIndexOp>(op)) {
+    Buffer &b = buffer(pointer.getSource());
+    define(pointer, {"reinterpret_cast<int" + std::to_string(indexBits) + "_t>(" +
+                         b.pointer.text + ")",
+                     Prec::Postfix, indexBits});
     return success();
   }
   return unsupported(op);

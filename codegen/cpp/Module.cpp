@@ -402,7 +402,9 @@ LogicalResult Printer::printFunction(func::FuncOp fn) {
     auto type = dyn_cast<MemRefType>(arg.getType());
     if (!type) {
       std::string scalar = numbered(prefixFor(arg.getType()));
-      params.push_back("const " + typeName(arg.getType()) + (unused ? "" : " " + scalar));
+      // A size may be needed by nothing but the shape of a buffer.
+      params.push_back((arg.getType().isIndex() ? "[[maybe_unused]] const " : "const ") +
+                       typeName(arg.getType()) + (unused ? "" : " " + scalar));
       exprs[arg] = {scalar, Prec::Primary, width(arg.getType())};
       continue;
     }

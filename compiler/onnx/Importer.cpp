@@ -69,6 +69,14 @@ static LogicalResult bindShapes(Location loc, const ImportOptions &options,
   for (const auto &tensor : graph.sparse_initializer())
     initialized[tensor.values().name()] = true;
 
+  // Some writers say ? for every size they do not know: no name that equal sizes share.
+  for (auto *values : {graph.mutable_input(), graph.mutable_output()})
+    for (auto &value : *values)
+      if (value.type().tensor_type().has_shape())
+        for (auto &dim : *value.mutable_type()->mutable_tensor_type()->mutable_shape()->mutable_dim())
+          if (dim.dim_param() == "?")
+            dim.clear_value();
+
   std::map<std::string, pb::ValueInfoProto *> inputs;
   std::map<std::string, std::string> dimNames; // dimension -> an input that has it
   for (auto &input : *graph.mutable_input()) {

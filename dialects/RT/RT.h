@@ -25,6 +25,9 @@ inline constexpr llvm::StringLiteral kArenaBytes = "rt.arena_bytes";
 inline constexpr llvm::StringLiteral kArenaLowerBound =
     "rt.arena_lower_bound_bytes";
 inline constexpr llvm::StringLiteral kLayer = "rt.layer";
+inline constexpr llvm::StringLiteral kBytes = "rt.bytes";
+inline constexpr llvm::StringLiteral kOutputBlock = "rt.output_block";
+inline constexpr llvm::StringLiteral kOnError = "rt.on_error";
 
 /// The target of the module around `op`; null when it has none.
 TargetAttr targetOf(mlir::Operation *op);

@@ -21,8 +21,14 @@ def RT_Dialect : Dialect {
     - `rt.inputs`, `rt.outputs` (entry function): arrays of dictionaries {name}
     - `rt.arena_bytes`, `rt.arena_lower_bound_bytes` (entry function, i64)
     - `rt.arena` (argument): the arena
-    - `rt.dims` (last argument, memref<?xi64>): dims of inputs and outputs at run
-      time, as in dlc_run_fn; only when some are not static
+    - `rt.dims` (last argument, memref<Nxi64>): dims of inputs and outputs at run
+      time, as in dlc_run_fn; only when some are not static. On an operation:
+      it does nothing but write them
+    - `rt.bytes` (memref.view of dynamic shape, i64): bytes reserved in the arena
+    - `rt.output_block` (memref.alloc): a block of dlc_alloc that the caller gets
+    - `rt.on_error` (entry function, symbol): function with the same arguments
+      that releases blocks when the entry ends early. `cf.assert` ends the entry
+      with the status that its message names
     - `rt.layer` (function): a dictionary {name, nodes, kernel, macs, ...}
     - `rt.inplace` (operation): output may start where an operand starts
   }];

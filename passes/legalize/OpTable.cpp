@@ -12,6 +12,8 @@ static std::vector<OpEntry> buildTable() {
   addCast(table);
   addControlFlow(table);
   addTopK(table);
+  addSelect(table);
+  addDetection(table);
   addLoss(table);
   addNormalization(table);
   addQLinear(table);

@@ -39,6 +39,8 @@ FailureOr<Value> dequantize(Node &n, Value x, Value scale, Value zeroPoint, int6
 // Each family adds its entries; one function per file in this folder.
 void addControlFlow(std::vector<OpEntry> &table);
 void addTopK(std::vector<OpEntry> &table);
+void addSelect(std::vector<OpEntry> &table);
+void addDetection(std::vector<OpEntry> &table);
 void addLoss(std::vector<OpEntry> &table);
 void addNormalization(std::vector<OpEntry> &table);
 void addQLinear(std::vector<OpEntry> &table);

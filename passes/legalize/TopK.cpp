@@ -2,6 +2,8 @@
 #include "passes/legalize/OpTable.h"
 #include "passes/legalize/Scalar.h"
 
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
+
 using namespace mlir;
 using namespace dlc::legalize;
 
@@ -16,14 +18,14 @@ static LogicalResult lowerTopK(Node &n) {
   auto axis = n.axis(*axisAttr, n.rank(0));
   if (failed(axis))
     return failure();
-  int64_t k;
+  OpFoldResult k;
   if (n.opset() < 10) {
     auto attr = n.i64("k");
     if (failed(attr))
       return failure();
-    k = *attr;
+    k = n.b.getIndexAttr(*attr);
   } else {
-    auto input = n.constantInts(1, "K");
+    auto input = n.indexVector(1, "K");
     if (failed(input))
       return failure();
     if (input->size() != 1)
@@ -34,13 +36,18 @@ static LogicalResult lowerTopK(Node &n) {
   int64_t size = n.type(0).getDimSize(*axis);
   if (!element.isIntOrFloat() || element.isInteger(1))
     return n.error("input 0 is not a tensor of numbers");
-  if (k < 0 || (!ShapedType::isDynamic(size) && k > size))
-    return n.error("K is " + Twine(k) + ", axis " + Twine(*axis) + " has " + Twine(size) +
-                   " elements");
+  if (auto known = getConstantIntValue(k)) {
+    if (*known < 0 || (!ShapedType::isDynamic(size) && *known > size))
+      return n.error("K is " + Twine(*known) + ", axis " + Twine(*axis) + " has " +
+                     Twine(size) + " elements");
+  }
   bool isUnsigned = dlc::legalize::isUnsigned(element);
   Value x = n.in(0);
   SmallVector<OpFoldResult> sizes = n.sizes(x);
-  sizes[*axis] = n.b.getIndexAttr(k);
+  // Known at run time only, K is at most what there is.
+  if (!getConstantIntValue(k) || ShapedType::isDynamic(size))
+    k = n.max(n.min(k, sizes[*axis]), n.b.getIndexAttr(0));
+  sizes[*axis] = k;
   Value values = n.empty(sizes, element), indices = n.empty(sizes, n.b.getI64Type());
   SmallVector<Value> lower, upper, step;
   for (int64_t d = 0; d < n.rank(0); ++d)

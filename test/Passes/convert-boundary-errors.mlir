@@ -21,7 +21,8 @@ func.func @main(%x: tensor<3xi32>) -> tensor<?xf32> attributes {rt.inputs = [{na
   %c0 = arith.constant 0 : index
   %v = tensor.extract %x[%c0] : tensor<3xi32>
   %n = arith.index_cast %v : i32 to index
+  // expected-error @+2 {{output 'y' has a size without a bound: 'tensor<?xf32>'}}
+  // expected-note @+1 {{fix sizes of inputs with --dim NAME=N or --shape INPUT=AxBxC}}
   %y = tensor.empty(%n) : tensor<?xf32>
-  // expected-error @+1 {{an output has a shape that is known only at run time: 'tensor<?xf32>'}}
   return %y : tensor<?xf32>
 }
