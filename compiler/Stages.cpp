@@ -67,6 +67,7 @@ static void buildLayout(OpPassManager &pm) {
   cleanUp(pm);
   // Bodies are as fused as they get.
   pm.addPass(dlc::createIntegerRequantize());
+  pm.addPass(dlc::createFoldChannels());
   cleanUp(pm);
 }
 

@@ -136,6 +136,16 @@ struct Requantizer {
     double a = x.factor[0], c = y.factor[0];
     if (!(std::abs(a) < 1e4) || !(std::abs(c) < 1e4) || !(std::abs(problem.offset) < 1e6))
       return {};
+    // Powers of two: ties are frequent.
+    Problem first = problem, second = problem;
+    first.scale = a, second.scale = c;
+    auto even = findEvenShift({first, second});
+    if (even) {
+      Value v = arith::MulIOp::create(b, toI32(b, x.leaf), constant(b, even->multiplier[0]));
+      Value w = arith::MulIOp::create(b, toI32(b, y.leaf), constant(b, even->multiplier[1]));
+      v = arith::AddIOp::create(b, arith::AddIOp::create(b, v, constant(b, even->offset[0])), w);
+      return narrowed(b, shiftedEven(b, v, even->shift, zero), lo, hi, storage);
+    }
     if (auto pair = findPair(a, c, problem)) {
       auto product = [&](Value leaf, int32_t by) -> Value {
         Value v = arith::ShLIOp::create(b, toI32(b, leaf), constant(b, Pair::kLeft));
@@ -147,16 +157,7 @@ struct Requantizer {
       v = arith::ShRSIOp::create(b, v, constant(b, pair->shift));
       return narrowed(b, v, lo, hi, storage);
     }
-    // Powers of two: ties are frequent.
-    Problem first = problem, second = problem;
-    first.scale = a, second.scale = c;
-    auto even = findEvenShift({first, second});
-    if (!even)
-      return {};
-    Value v = arith::MulIOp::create(b, toI32(b, x.leaf), constant(b, even->multiplier[0]));
-    Value w = arith::MulIOp::create(b, toI32(b, y.leaf), constant(b, even->multiplier[1]));
-    v = arith::AddIOp::create(b, arith::AddIOp::create(b, v, constant(b, even->offset[0])), w);
-    return narrowed(b, shiftedEven(b, v, even->shift, zero), lo, hi, storage);
+    return {};
   }
 };
 

@@ -95,6 +95,23 @@ def LowerQuantize : Pass<"dlc-lower-quantize", "::mlir::ModuleOp"> {
     "::mlir::math::MathDialect", "::mlir::tensor::TensorDialect", "::dlc::nn::NNDialect"];
 }
 
+def FoldChannels : Pass<"dlc-fold-channels", "::mlir::ModuleOp"> {
+  let summary = "remove channels that are constant or that nobody reads";
+  let description = [{
+    A channel of a quantized contraction whose result is the same for the smallest
+    and the largest sum that its weights allow is a constant: what it adds to the
+    sums of its readers moves into their epilogues, exactly, also through
+    depthwise convolutions and through padding with that very value. A channel
+    whose readers multiply it by zero only is dead. Both are cut out of the
+    weights of all contractions, reshapes, paddings and residual additions that
+    they pass through; the number of channels stays a multiple of four where it
+    can. Needs channels-last contractions with constant, unpacked weights.
+  }];
+  let statistics = [Statistic<"numShrunk", "shrunk", "operations with fewer channels">];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect",
+    "::mlir::tensor::TensorDialect"];
+}
+
 def IntegerRequantize : Pass<"dlc-integer-requantize", "::mlir::ModuleOp"> {
   let summary = "quantized results from integers alone, rounded exactly";
   let description = [{

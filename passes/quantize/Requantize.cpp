@@ -301,8 +301,14 @@ std::optional<Pair> dlc::quantize::findPair(double a, double c, const Problem &p
       bool same = true;
       for (int64_t x = -128; x < 128 && same; ++x)
         for (int64_t y = -128; y < 128 && same; ++y) {
-          int64_t want = roundEven(static_cast<long double>(a) * x +
-                                   static_cast<long double>(c) * y + p.offset) + p.zero;
+          long double real = static_cast<long double>(a) * x +
+                             static_cast<long double>(c) * y + p.offset;
+          // Scales are known to the precision of f32 only: so near to a tie both
+          // neighbours are right.
+          long double slack = 0x1p-21L * (std::abs(a * x) + std::abs(c * y) + std::abs(p.offset));
+          if (std::abs(real - std::floor(real) - 0.5L) < slack)
+            continue;
+          int64_t want = roundEven(real) + p.zero;
           int64_t got = (((x << Pair::kLeft) * r.first >> 32) +
                          ((y << Pair::kLeft) * r.second >> 32) + r.offset) >> shift;
           same = std::clamp(want, p.lo, p.hi) == std::clamp(got, p.lo, p.hi);

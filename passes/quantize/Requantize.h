@@ -67,7 +67,8 @@ struct Pair {
 };
 
 /// Parameters that give the Onnx result of a x + c y + p.offset (p.scale is not
-/// used) for all pairs of 8-bit integers; nothing when there are none.
+/// used) for all pairs of 8-bit integers; where that is a tie but for the rounding
+/// of scales to f32, either neighbour. Nothing when there are none.
 std::optional<Pair> findPair(double a, double c, const Problem &p);
 
 } // namespace dlc::quantize
