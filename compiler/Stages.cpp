@@ -31,6 +31,7 @@ static void buildQuantize(OpPassManager &pm) {
   pm.addPass(dlc::createSinkDequantize());
   pm.addPass(dlc::createIntegerContractions());
   pm.addPass(dlc::createIntegerSums());
+  pm.addPass(dlc::createTabulateQuantized());
   pm.addPass(dlc::createLowerQuantize());
   // Before epilogues are fused: what is stored between layers stays small.
   dlc::FuseElementwiseOptions widening;

@@ -130,7 +130,7 @@ struct FuseEpilogue : OpRewritePattern<linalg::GenericOp> {
         !init->get().getDefiningOp<tensor::EmptyOp>())
       return rewriter.notifyMatchFailure(op, "result is not written in order");
     for (Operation &inner : op.getBody()->without_terminator())
-      if (inner.getNumRegions() || !isMemoryEffectFree(&inner))
+      if (inner.getNumRegions() || isa<tensor::ExtractOp>(inner) || !isMemoryEffectFree(&inner))
         return rewriter.notifyMatchFailure(op, "body is not scalar arithmetic");
     // The latest of several contractions, so that the others come before it.
     OpOperand *best = nullptr;

@@ -1,8 +1,13 @@
 // This file computes quantized results from integers alone, without floats.
 #include "passes/Passes.h"
 
+#include "passes/evaluate/Evaluator.h"
+
 #include "passes/quantize/Linear.h"
 #include "passes/quantize/Requantize.h"
+
+#include "llvm/ADT/SetVector.h"
+#include "mlir/IR/IRMapping.h"
 
 namespace dlc {
 #define GEN_PASS_DEF_INTEGERREQUANTIZE
@@ -74,7 +79,7 @@ struct Requantizer {
     }
     if (linear->terms.size() == 1)
       return convertSingle(b, *linear, q->zero[0], lo, hi, result.getType());
-    return convertPair(b, *linear, q->zero[0], lo, hi, result.getType());
+    return convertPair(b, *linear, q->zero[0], lo, hi, result);
   }
 
   /// An offset that is a whole number of steps but for the rounding of a bias to
@@ -105,16 +110,16 @@ struct Requantizer {
       problems.push_back({term.factor[c], snapped(linear.offset[c], term.factor[c]), zero, lo, hi,
                           static_cast<int64_t>(range->first[c]),
                           static_cast<int64_t>(range->second[c])});
-    auto fixed = findFixedPoint(problems, mode);
     Value v = toI32(b, term.leaf);
-    if (!fixed) {
-      auto even = mode == Rounding::Onnx ? findEvenShift(problems) : std::nullopt;
-      if (!even)
-        return {};
+    // Powers of two: ties are frequent, and exact.
+    if (auto even = mode == Rounding::Onnx ? findEvenShift(problems) : std::nullopt) {
       v = arith::MulIOp::create(b, v, body.materialize(b, even->multiplier));
       v = arith::AddIOp::create(b, v, body.materialize(b, even->offset));
       return narrowed(b, shiftedEven(b, v, even->shift, zero), lo, hi, storage);
     }
+    auto fixed = findFixedPoint(problems, mode);
+    if (!fixed)
+      return {};
     if (!llvm::all_of(fixed->bias, [](int32_t x) { return x == 0; }))
       v = arith::AddIOp::create(b, v, body.materialize(b, fixed->bias));
     v = arith::MulSIExtendedOp::create(b, v, body.materialize(b, fixed->multiplier)).getHigh();
@@ -125,10 +130,11 @@ struct Requantizer {
 
   /// Two small integers (a sum of two tensors): all pairs are checked.
   Value convertPair(ImplicitLocOpBuilder &b, const Linear &linear, int64_t zero, int64_t lo,
-                    int64_t hi, Type storage) {
+                    int64_t hi, Value result) {
+    Type storage = result.getType();
     const Linear::Term &x = linear.terms[0], &y = linear.terms[1];
     for (const Linear::Term &t : {x, y})
-      if (t.leaf.getType().getIntOrFloatBitWidth() > 8 || t.factor.size() != 1)
+      if (!t.leaf.getType().isInteger(8) || t.factor.size() != 1)
         return {};
     if (linear.offset.size() != 1 || mode != Rounding::Onnx)
       return {};
@@ -136,17 +142,10 @@ struct Requantizer {
     double a = x.factor[0], c = y.factor[0];
     if (!(std::abs(a) < 1e4) || !(std::abs(c) < 1e4) || !(std::abs(problem.offset) < 1e6))
       return {};
-    // Powers of two: ties are frequent.
-    Problem first = problem, second = problem;
-    first.scale = a, second.scale = c;
-    auto even = findEvenShift({first, second});
-    if (even) {
-      Value v = arith::MulIOp::create(b, toI32(b, x.leaf), constant(b, even->multiplier[0]));
-      Value w = arith::MulIOp::create(b, toI32(b, y.leaf), constant(b, even->multiplier[1]));
-      v = arith::AddIOp::create(b, arith::AddIOp::create(b, v, constant(b, even->offset[0])), w);
-      return narrowed(b, shiftedEven(b, v, even->shift, zero), lo, hi, storage);
-    }
-    if (auto pair = findPair(a, c, problem)) {
+    auto wanted = definition(result, x.leaf, y.leaf);
+    if (!wanted)
+      return {};
+    if (auto pair = findPair(a, c, problem, *wanted)) {
       auto product = [&](Value leaf, int32_t by) -> Value {
         Value v = arith::ShLIOp::create(b, toI32(b, leaf), constant(b, Pair::kLeft));
         return arith::MulSIExtendedOp::create(b, v, constant(b, by)).getHigh();
@@ -158,6 +157,75 @@ struct Requantizer {
       return narrowed(b, v, lo, hi, storage);
     }
     return {};
+  }
+
+  /// What the floats give for all pairs of two 8-bit integers of the body.
+  std::optional<std::vector<int8_t>> definition(Value result, Value x, Value y) {
+    // The operations between the pair and the result, on a table of all pairs.
+    llvm::SetVector<Operation *> slice;
+    SmallVector<Value> work{result};
+    while (!work.empty()) {
+      Value v = work.pop_back_val();
+      Operation *def = v.getDefiningOp();
+      if (v == x || v == y || (def && def->hasTrait<OpTrait::ConstantLike>()))
+        continue;
+      if (!def || def->getBlock() != &body.block()) {
+        auto known = body.constants(v);
+        if (!known || known->size() != 1 || !v.getType().isF32())
+          return std::nullopt;
+        continue;
+      }
+      if (slice.insert(def))
+        llvm::append_range(work, def->getOperands());
+    }
+    Operation *op = body.block().getParentOp();
+    OpBuilder b(op);
+    Location loc = op->getLoc();
+    auto type = RankedTensorType::get({65536}, b.getI8Type());
+    std::vector<int8_t> left(65536), right(65536);
+    for (int i = 0; i < 65536; ++i)
+      left[i] = i / 256 - 128, right[i] = i % 256 - 128;
+    SmallVector<Operation *> made;
+    auto add = [&](Operation *o) {
+      made.push_back(o);
+      return o->getResult(0);
+    };
+    Value lefts = add(arith::ConstantOp::create(
+        b, loc, DenseElementsAttr::get(type, ArrayRef<int8_t>(left))));
+    Value rights = add(arith::ConstantOp::create(
+        b, loc, DenseElementsAttr::get(type, ArrayRef<int8_t>(right))));
+    Value empty = add(tensor::EmptyOp::create(b, loc, type.getShape(), b.getI8Type()));
+    AffineMap line = b.getMultiDimIdentityMap(1);
+    auto generic = linalg::GenericOp::create(
+        b, loc, type, ValueRange{lefts, rights}, empty, ArrayRef<AffineMap>{line, line, line},
+        ArrayRef<utils::IteratorType>{utils::IteratorType::parallel},
+        [&](OpBuilder &inner, Location l, ValueRange v) {
+          IRMapping map;
+          map.map(x, v[0]);
+          map.map(y, v[1]);
+          for (Operation &o : body.block()) {
+            if (!slice.contains(&o))
+              continue;
+            for (Value operand : o.getOperands())
+              if (!map.contains(operand) && isa<BlockArgument>(operand))
+                map.map(operand, arith::ConstantOp::create(
+                                     inner, l, inner.getF32FloatAttr((*body.constants(operand))[0])));
+              else if (!map.contains(operand) && operand.getParentBlock() == &body.block())
+                if (Operation *def = operand.getDefiningOp(); def && !slice.contains(def))
+                  inner.clone(*def, map);
+            inner.clone(o, map);
+          }
+          linalg::YieldOp::create(inner, l, map.lookup(result));
+        });
+    made.push_back(generic);
+    dlc::EvaluateLimits limits;
+    auto known = dlc::constantTensor(generic.getResult(0), limits);
+    for (Operation *o : llvm::reverse(made))
+      o->erase();
+    if (!known)
+      return std::nullopt;
+    auto values = known->getValues<int8_t>();
+    return std::vector<int8_t>(values.begin(), values.end());
   }
 };
 

@@ -85,6 +85,18 @@ def IntegerSums : Pass<"dlc-integer-sums", "::mlir::ModuleOp"> {
     "::mlir::tensor::TensorDialect", "::dlc::nn::NNDialect"];
 }
 
+def TabulateQuantized : Pass<"dlc-tabulate-quantized", "::mlir::ModuleOp"> {
+  let summary = "functions of one 8-bit tensor as tables of 256 results";
+  let description = [{
+    Elementwise operations between one nn.dequantize and one nn.quantize (sigmoid,
+    tanh, hard swish, x * sigmoid(x), ...) are computed for all values that the
+    input can have; each element is then one load. Sums, products with constants
+    and bounds stay: dlc-integer-requantize fuses those with what is before them.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect",
+    "::mlir::tensor::TensorDialect", "::dlc::nn::NNDialect"];
+}
+
 def LowerQuantize : Pass<"dlc-lower-quantize", "::mlir::ModuleOp"> {
   let summary = "nn.quantize and nn.dequantize to elementwise operations";
   let description = [{

@@ -277,8 +277,13 @@ struct HoistQuantize : OpRewritePattern<QuantizeOp> {
 
 struct SinkDequantize : dlc::impl::SinkDequantizeBase<SinkDequantize> {
   void runOnOperation() override {
+    // Signs first: an unsigned padding in between would keep two flips apart.
+    RewritePatternSet flips(&getContext());
+    flips.add<MakeSigned<QuantizeOp>, MakeSigned<DequantizeOp>>(&getContext());
+    if (failed(applyPatternsGreedily(getOperation(), std::move(flips))))
+      return signalPassFailure();
     RewritePatternSet patterns(&getContext());
-    patterns.add<MakeSigned<QuantizeOp>, MakeSigned<DequantizeOp>, Cancel, SinkTranspose,
+    patterns.add<Cancel, SinkTranspose,
                  SinkUnary<tensor::CollapseShapeOp>, SinkUnary<tensor::ExpandShapeOp>,
                  SinkUnary<tensor::ExtractSliceOp>, SinkPad, SinkInsertSlice, HoistQuantize>(
         &getContext());

@@ -58,7 +58,15 @@ LogicalResult Legalizer::lowerNode(onnx::NodeOp op, OpBuilder &builder) {
   if (failed(node.loadInputs()))
     return failure();
   dlc::nn::DequantizeOp quantized;
-  if (dlc::legalize::selectsElements(op.getDomain(), op.getOpType()) && node.has(0))
+  bool selects = dlc::legalize::selectsElements(op.getDomain(), op.getOpType());
+  if (op.getOpType() == "Resize" || op.getOpType() == "Upsample") {
+    auto mode = node.str("mode", "nearest");
+    auto transform = node.str("coordinate_transformation_mode", "half_pixel");
+    if (failed(mode) || failed(transform))
+      return failure();
+    selects = *mode == "nearest" && *transform != "tf_crop_and_resize";
+  }
+  if (selects && node.has(0))
     quantized = node.in(0).getDefiningOp<dlc::nn::DequantizeOp>();
   if (quantized && quantized.isPerTensor())
     node.setInput(0, quantized.getInput());

@@ -60,20 +60,32 @@ int64_t dlc::quantize::requantize(const Problem &p, Rounding mode, int64_t x) {
 }
 
 namespace {
-/// Thresholds of one channel: x of element i gives at least lo + 1 + i; last + 1
-/// where no x does.
-std::vector<int64_t> thresholdsOf(const Problem &p, Rounding mode) {
-  std::vector<int64_t> result;
+/// Where one result ends and the next begins: `last` is the largest x that must
+/// give less than t, `first` the smallest that must give t or more. Between them
+/// there is nothing, or an x that is a tie but for the rounding of scales to f32.
+struct Threshold {
+  int64_t last, first;
+};
+
+/// Thresholds of one channel for t from lo + 1 to hi.
+std::vector<Threshold> thresholdsOf(const Problem &p, Rounding mode) {
+  std::vector<Threshold> result;
   for (int64_t t = p.lo + 1; t <= p.hi; ++t) {
     // Near where the real line crosses; the definition decides.
-    double guess = (t - 0.5 - p.zero - p.offset) / p.scale;
-    int64_t x = static_cast<int64_t>(
-        std::clamp(std::ceil(guess), static_cast<double>(p.first), static_cast<double>(p.last) + 1));
+    double crossing = (t - 0.5 - p.zero - p.offset) / p.scale;
+    int64_t x = static_cast<int64_t>(std::clamp(
+        std::ceil(crossing), static_cast<double>(p.first), static_cast<double>(p.last) + 1));
     while (x > p.first && requantize(p, mode, x - 1) >= t)
       --x;
     while (x <= p.last && requantize(p, mode, x) < t)
       ++x;
-    result.push_back(x);
+    double tie = std::nearbyint(crossing);
+    double slack = 0x1p-22 * (std::abs(crossing) + std::abs(p.offset / p.scale));
+    if (mode == Rounding::Onnx && std::abs(crossing - tie) < slack && tie >= p.first &&
+        tie <= p.last)
+      result.push_back({static_cast<int64_t>(tie) - 1, static_cast<int64_t>(tie) + 1});
+    else
+      result.push_back({x - 1, x});
   }
   return result;
 }
@@ -83,7 +95,7 @@ int64_t apply(int64_t x, int64_t bias, int64_t multiplier, int64_t offset, int s
 }
 
 /// Whether the arithmetic has the thresholds (and does not overflow).
-bool reproduces(const Problem &p, const std::vector<int64_t> &thresholds, int64_t bias,
+bool reproduces(const Problem &p, const std::vector<Threshold> &thresholds, int64_t bias,
                 int64_t multiplier, int64_t offset, int shift) {
   for (int64_t x : {p.first, p.last}) {
     int64_t sum = x + bias;
@@ -95,9 +107,9 @@ bool reproduces(const Problem &p, const std::vector<int64_t> &thresholds, int64_
   }
   for (auto [i, x] : llvm::enumerate(thresholds)) {
     int64_t t = p.lo + 1 + static_cast<int64_t>(i);
-    if (x > p.first && apply(x - 1, bias, multiplier, offset, shift) >= t)
+    if (x.last >= p.first && apply(x.last, bias, multiplier, offset, shift) >= t)
       return false;
-    if (x <= p.last && apply(x, bias, multiplier, offset, shift) < t)
+    if (x.first <= p.last && apply(x.first, bias, multiplier, offset, shift) < t)
       return false;
   }
   return true;
@@ -121,14 +133,15 @@ int shiftFor(double scale) {
 
 struct Channel {
   const Problem *problem;
-  std::vector<int64_t> thresholds;
+  std::vector<Threshold> thresholds;
 };
 
 /// A channel whose result does not depend on x: any slope that is flat enough.
 bool findFlat(const Channel &c, int64_t zero, int64_t offset, int shift, FixedPoint &out) {
   const Problem &p = *c.problem;
-  int64_t above = llvm::count_if(c.thresholds, [&](int64_t t) { return t <= p.first; });
-  if (llvm::any_of(c.thresholds, [&](int64_t t) { return t > p.first && t <= p.last; }))
+  int64_t above = llvm::count_if(c.thresholds, [&](Threshold t) { return t.first <= p.first; });
+  if (llvm::any_of(c.thresholds,
+                   [&](Threshold t) { return t.first > p.first && t.last < p.last; }))
     return false;
   int64_t value = p.lo + above;
   for (int bits = 30; bits >= 0; --bits) {
@@ -151,10 +164,10 @@ std::pair<double, double> windowOf(const Channel &c, int64_t m, int shift) {
   double step = std::ldexp(1.0, 32 + shift) / m, least = -1e300, most = 1e300;
   for (auto [i, x] : llvm::enumerate(c.thresholds)) {
     double at = (p.lo + 1 + static_cast<double>(i)) * step;
-    if (x <= p.last)
-      least = std::max(least, at - x);
-    if (x > p.first)
-      most = std::min(most, at - x + 1);
+    if (x.first <= p.last)
+      least = std::max(least, at - x.first);
+    if (x.last >= p.first)
+      most = std::min(most, at - x.last);
   }
   return {least, most};
 }
@@ -181,7 +194,7 @@ bool findOwn(const Channel &c, int shift, FixedPoint &out) {
     if (window.first >= window.second)
       return false;
     int64_t start = static_cast<int64_t>(std::ldexp(p.offset + p.zero + 0.5, shift));
-    for (int64_t k = 0; k < 4096; ++k) {
+    for (int64_t k = 0; k < 65536; ++k) {
       int64_t offset = start + (k % 2 ? (k + 1) / 2 : -k / 2);
       auto bias = std::abs(offset) < INT32_MAX ? biasFor(c, window, m, offset, shift)
                                                : std::nullopt;
@@ -285,37 +298,46 @@ std::optional<EvenShift> dlc::quantize::findEvenShift(llvm::ArrayRef<Problem> pr
   return std::nullopt;
 }
 
-std::optional<Pair> dlc::quantize::findPair(double a, double c, const Problem &p) {
+std::optional<Pair> dlc::quantize::findPair(double a, double c, const Problem &p,
+                                            llvm::ArrayRef<int8_t> wanted) {
+  // Pairs next to a tie are the first to go wrong: tried first.
+  std::vector<std::pair<float, int32_t>> order;
+  for (int32_t i = 0; i < 65536; ++i) {
+    double real = a * (i / 256 - 128) + c * (i % 256 - 128) + p.offset;
+    order.push_back({static_cast<float>(std::abs(real - std::floor(real) - 0.5)), i});
+  }
+  std::sort(order.begin(), order.end());
+  auto matches = [&](const Pair &r, int allowed) {
+    for (auto [distance, i] : order) {
+      int64_t x = i / 256 - 128, y = i % 256 - 128;
+      int64_t got = (((x << Pair::kLeft) * r.first >> 32) + ((y << Pair::kLeft) * r.second >> 32) +
+                     r.offset) >> r.shift;
+      if (std::clamp(got, p.lo, p.hi) != wanted[i] && (distance > 0x1p-14f || allowed-- == 0))
+        return false;
+    }
+    return true;
+  };
   // Bits of the sum above the point.
   double most = 128 * (std::abs(a) + std::abs(c)) + std::abs(p.offset) + std::abs(p.zero) + 1;
-  for (int shift = 30 - static_cast<int>(std::ceil(std::log2(most))), least = shift - 6;
-       shift >= std::max(least, 1); --shift) {
-    double ma = std::ldexp(a, shift + 32 - Pair::kLeft), mc = std::ldexp(c, shift + 32 - Pair::kLeft);
-    if (std::max(std::abs(ma), std::abs(mc)) > INT32_MAX - 1)
-      continue;
-    // Each product loses less than one unit: half of it on average.
-    for (int64_t nudge : {1, 0, 2}) {
-      Pair r{static_cast<int32_t>(std::llround(ma)), static_cast<int32_t>(std::llround(mc)),
-             static_cast<int32_t>(std::llround(std::ldexp(p.offset + p.zero + 0.5, shift)) + nudge),
-             shift};
-      bool same = true;
-      for (int64_t x = -128; x < 128 && same; ++x)
-        for (int64_t y = -128; y < 128 && same; ++y) {
-          long double real = static_cast<long double>(a) * x +
-                             static_cast<long double>(c) * y + p.offset;
-          // Scales are known to the precision of f32 only: so near to a tie both
-          // neighbours are right.
-          long double slack = 0x1p-21L * (std::abs(a * x) + std::abs(c * y) + std::abs(p.offset));
-          if (std::abs(real - std::floor(real) - 0.5L) < slack)
-            continue;
-          int64_t want = roundEven(real) + p.zero;
-          int64_t got = (((x << Pair::kLeft) * r.first >> 32) +
-                         ((y << Pair::kLeft) * r.second >> 32) + r.offset) >> shift;
-          same = std::clamp(want, p.lo, p.hi) == std::clamp(got, p.lo, p.hi);
-        }
-      if (same)
-        return r;
+  int top = 30 - static_cast<int>(std::ceil(std::log2(most)));
+  // f32 arithmetic rounds ties by its own errors: a handful may stay different.
+  for (int allowed : {0, 8})
+    for (int shift = top; shift >= std::max(top - 6, 1); --shift) {
+      double ma = std::ldexp(a, shift + 32 - Pair::kLeft),
+             mc = std::ldexp(c, shift + 32 - Pair::kLeft);
+      if (std::max(std::abs(ma), std::abs(mc)) > INT32_MAX - 1)
+        continue;
+      int64_t offset = std::llround(std::ldexp(p.offset + p.zero + 0.5, shift));
+      // Each product loses less than one unit: half of it on average.
+      for (int64_t nudge : {1, 0, 2, -1, 3, -8, 8, -32, 32})
+        for (int da : {0, 1, -1})
+          for (int dc : {0, 1, -1}) {
+            Pair r{static_cast<int32_t>(std::llround(ma) + da),
+                   static_cast<int32_t>(std::llround(mc) + dc),
+                   static_cast<int32_t>(offset + nudge), shift};
+            if (matches(r, allowed))
+              return r;
+          }
     }
-  }
   return std::nullopt;
 }

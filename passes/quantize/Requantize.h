@@ -66,9 +66,10 @@ struct Pair {
   int shift;
 };
 
-/// Parameters that give the Onnx result of a x + c y + p.offset (p.scale is not
-/// used) for all pairs of 8-bit integers; where that is a tie but for the rounding
-/// of scales to f32, either neighbour. Nothing when there are none.
-std::optional<Pair> findPair(double a, double c, const Problem &p);
+/// Parameters that give wanted[(x + 128) * 256 + y + 128] for a x + c y + p.offset
+/// (p.scale is not used) and all pairs of 8-bit integers, but for at most eight
+/// pairs that are ties within the rounding of f32; nothing when there are none.
+std::optional<Pair> findPair(double a, double c, const Problem &p,
+                             llvm::ArrayRef<int8_t> wanted);
 
 } // namespace dlc::quantize
