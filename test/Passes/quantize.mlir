@@ -40,8 +40,8 @@ func.func @conv(%x: tensor<1x2x4x4xi8> {rt.value = dense<"0x000102FF808182837F40
 // CHECK: return
 func.func @add(%a: tensor<16xi8> {rt.value = dense<[-128, -77, -5, -1, 0, 1, 2, 3, 17, 33, 64, 99, 100, 101, 126, 127]> : tensor<16xi8>},
                %b: tensor<16xi8> {rt.value = dense<[127, 5, -5, 99, 0, 12, -2, -128, 17, -33, 77, 99, 10, 11, 126, 127]> : tensor<16xi8>}) -> tensor<16xi8> {
-  %fa = nn.dequantize %a {scales = array<f64: 0.0235294122248888>, zero_points = array<i64: -3>, lo = -128 : i64, hi = 127 : i64} : tensor<16xi8> -> tensor<16xf32>
-  %fb = nn.dequantize %b {scales = array<f64: 0.0117647061124444>, zero_points = array<i64: 11>, lo = -128 : i64, hi = 127 : i64} : tensor<16xi8> -> tensor<16xf32>
+  %fa = nn.dequantize %a {scales = array<f64: 0.02410000003874302>, zero_points = array<i64: -3>, lo = -128 : i64, hi = 127 : i64} : tensor<16xi8> -> tensor<16xf32>
+  %fb = nn.dequantize %b {scales = array<f64: 0.01310000009834766>, zero_points = array<i64: 11>, lo = -128 : i64, hi = 127 : i64} : tensor<16xi8> -> tensor<16xf32>
   %e = tensor.empty() : tensor<16xf32>
   %s = linalg.generic {indexing_maps = [affine_map<(d0) -> (d0)>, affine_map<(d0) -> (d0)>, affine_map<(d0) -> (d0)>], iterator_types = ["parallel"]}
     ins(%fa, %fb : tensor<16xf32>, tensor<16xf32>) outs(%e : tensor<16xf32>) {
