@@ -266,7 +266,7 @@ struct FoldChannels : dlc::impl::FoldChannelsBase<FoldChannels> {
       bool both = second && ordered.contains(op.getOperand(0));
       if (isa<arith::ExtSIOp, arith::TruncIOp>(op) ||
           (isa<arith::AddIOp, arith::MaxSIOp, arith::MinSIOp>(op) && !both) ||
-          (isa<arith::SubIOp, arith::ShRSIOp>(op) && !second) ||
+          (isa<arith::SubIOp, arith::ShLIOp, arith::ShRSIOp>(op) && !second) ||
           (isa<arith::MulSIExtendedOp>(op) && !both)) {
         // Narrowing follows a clamp, and multipliers are positive, in what
         // dlc-integer-requantize writes; a negative one keeps ends apart or equal.

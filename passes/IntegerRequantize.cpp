@@ -120,6 +120,8 @@ struct Requantizer {
     auto fixed = findFixedPoint(problems, mode);
     if (!fixed)
       return {};
+    if (fixed->left)
+      v = arith::ShLIOp::create(b, v, constant(b, fixed->left));
     if (!llvm::all_of(fixed->bias, [](int32_t x) { return x == 0; }))
       v = arith::AddIOp::create(b, v, body.materialize(b, fixed->bias));
     v = arith::MulSIExtendedOp::create(b, v, body.materialize(b, fixed->multiplier)).getHigh();

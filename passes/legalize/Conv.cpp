@@ -1,4 +1,5 @@
 // This file lowers Conv, ConvTranspose and ConvInteger to nn.conv.
+#include "passes/evaluate/Evaluator.h"
 #include "passes/legalize/OpTable.h"
 #include "passes/legalize/Window.h"
 
@@ -162,17 +163,16 @@ static LogicalResult lowerConvInteger(Node &n) {
 
 /// The filter [C, M/g, k...] of a transposed convolution as that of a plain
 /// one, [M, C/g, k...], mirrored in space.
-static Value transposeFilter(Node &n, int64_t group) {
+static Value transposeFilter(Node &n, Value filter, int64_t group) {
   ArrayRef<int64_t> shape = n.shape(1);
   unsigned spatial = shape.size() - 2;
   auto num = [&](int64_t v) -> OpFoldResult { return n.b.getIndexAttr(v); };
   SmallVector<OpFoldResult> to = {num(shape[1] * group), num(shape[0] / group)};
   for (int64_t k : shape.drop_front(2))
     to.push_back(num(k));
-  Value filter = n.in(1);
   int64_t perGroup = shape[1], inputs = shape[0] / group;
   return n.generate(
-      to, n.elementType(1), [&](ImplicitLocOpBuilder &b, ValueRange at) {
+      to, getElementTypeOrSelf(filter.getType()), [&](ImplicitLocOpBuilder &b, ValueRange at) {
         auto constant = [&](int64_t v) -> Value {
           return arith::ConstantIndexOp::create(b, v);
         };
@@ -189,6 +189,21 @@ static Value transposeFilter(Node &n, int64_t group) {
               arith::SubIOp::create(b, constant(shape[d + 2] - 1), at[d + 2]));
         return extract(b, filter, source);
       });
+}
+
+/// The filter of a transposed convolution as that of a plain one; a quantized
+/// one keeps its integers.
+static Value plainFilter(Node &n, int64_t group) {
+  auto quantized = n.in(1).getDefiningOp<dlc::nn::DequantizeOp>();
+  if (!quantized || (quantized.getAxis() && (*quantized.getAxis() != 1 || group != 1)))
+    return transposeFilter(n, n.in(1), group);
+  Value integers = dlc::foldValue(n.b, transposeFilter(n, quantized.getInput(), group));
+  auto type = cast<RankedTensorType>(integers.getType());
+  return dlc::nn::DequantizeOp::create(
+      n.b, type.clone(n.b.getF32Type()), integers, quantized.getScalesAttr(),
+      quantized.getZeroPointsAttr(),
+      quantized.getAxis() ? n.b.getI64IntegerAttr(0) : IntegerAttr(), quantized.getLoAttr(),
+      quantized.getHiAttr());
 }
 
 /// Spreads the spatial elements of `x` apart: stride-1 zeros between
@@ -304,7 +319,7 @@ static LogicalResult lowerConvTranspose(Node &n) {
   if (cuts)
     wide = n.slice(wide, offsets, kept);
   wide = n.pad(wide, low, high, zero);
-  n.set(0, buildConv(n, wide, transposeFilter(n, *group), *bias, out,
+  n.set(0, buildConv(n, wide, plainFilter(n, *group), *bias, out,
                      SmallVector<int64_t>(rank, 1), kernel->dilations, *group,
                      element));
   return success();

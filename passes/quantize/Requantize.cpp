@@ -213,20 +213,35 @@ bool findOwn(const Channel &c, int shift, FixedPoint &out) {
 
 std::optional<FixedPoint> dlc::quantize::findFixedPoint(llvm::ArrayRef<Problem> problems,
                                                         Rounding mode) {
-  std::vector<Channel> channels;
   double largest = 0;
+  int64_t farthest = 1;
   for (const Problem &p : problems) {
     if (!(p.scale > 0) || p.hi - p.lo > 255 || p.hi <= p.lo || std::abs(p.offset) > 1e6)
       return std::nullopt;
-    channels.push_back({&p, thresholdsOf(p, mode)});
     largest = std::max(largest, p.scale);
+    farthest = std::max({farthest, std::abs(p.first), std::abs(p.last)});
   }
-  int shift = shiftFor(largest);
+  // A large scale leaves few bits behind the point: x is shifted up first.
+  int left = 0;
+  if (int shift = shiftFor(largest); shift < 3)
+    left = std::clamp(8 - shift, 0, 29 - static_cast<int>(std::ceil(std::log2(farthest + 1.0))));
+  std::vector<Channel> channels;
+  std::vector<Problem> shifted(problems.begin(), problems.end());
+  for (auto [p, q] : llvm::zip_equal(problems, shifted)) {
+    Channel c{&q, thresholdsOf(p, mode)};
+    for (Threshold &t : c.thresholds)
+      t.last <<= left, t.first <<= left;
+    q.scale = std::ldexp(p.scale, -left);
+    q.first <<= left, q.last <<= left;
+    channels.push_back(std::move(c));
+  }
+  int shift = shiftFor(std::ldexp(largest, -left));
   if (shift < 1)
     return std::nullopt;
 
   // All channels with one offset and one shift: two instructions a result.
   FixedPoint all;
+  all.left = left;
   bool found = true;
   int64_t zero = problems.front().zero;
   int64_t offset = (zero << shift) + (int64_t(1) << (shift - 1));
@@ -256,6 +271,7 @@ std::optional<FixedPoint> dlc::quantize::findFixedPoint(llvm::ArrayRef<Problem> 
   // Offsets of their own, then shifts of their own.
   for (bool ownShift : {false, true}) {
     FixedPoint own;
+    own.left = left;
     if (llvm::all_of(channels, [&](const Channel &c) {
           int s = ownShift ? shiftFor(c.problem->scale) : shift;
           if (s < 1)

@@ -35,11 +35,12 @@ Multiplier quantizeMultiplier(double real);
 /// Single, offset / scale is rounded to an integer that is added to x (a bias).
 int64_t requantize(const Problem &p, Rounding mode, int64_t x);
 
-/// q(x) = clamp(((((x + bias) * multiplier) >> 32) + offset) >> shift, lo, hi) in
-/// 32-bit arithmetic (the product in 64 bits): one entry for each channel, or a
+/// q(x) = clamp((((((x << left) + bias) * multiplier) >> 32) + offset) >> shift, lo, hi)
+/// in 32-bit arithmetic (the product in 64 bits): one entry for each channel, or a
 /// single one where all agree.
 struct FixedPoint {
   llvm::SmallVector<int32_t> bias, multiplier, offset, shift;
+  int left = 0;
 };
 
 /// Fixed-point parameters that give the definition's result for every x of every
