@@ -1,5 +1,6 @@
 // This file lowers Conv, ConvTranspose and ConvInteger to nn.conv.
 #include "passes/evaluate/Evaluator.h"
+#include "passes/legalize/Narrow.h"
 #include "passes/legalize/OpTable.h"
 #include "passes/legalize/Window.h"
 
@@ -153,11 +154,17 @@ static LogicalResult lowerConvInteger(Node &n) {
   auto group = checkFilter(n, false);
   if (failed(group))
     return failure();
+  Type i32 = n.b.getI32Type();
+  auto narrow = narrowProduct(n, 2, 0);
+  if (failed(narrow))
+    return failure();
+  if (*narrow)
+    return convolve(n, (*narrow)->values, (*narrow)->weights, (*narrow)->correction, *group,
+                    (*narrow)->zeroPoint, i32);
   // Zero points leave first, so padding is 0.
   auto x = withoutZeroPoint(n, 0, 2, 1), w = withoutZeroPoint(n, 1, 3, 0);
   if (failed(x) || failed(w))
     return failure();
-  Type i32 = n.b.getI32Type();
   return convolve(n, *x, *w, Value(), *group, n.scalarInt(i32, 0), i32);
 }
 

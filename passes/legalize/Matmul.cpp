@@ -1,4 +1,5 @@
 // This file lowers MatMul, Gemm and MatMulInteger to nn.matmul.
+#include "passes/legalize/Narrow.h"
 #include "passes/legalize/OpTable.h"
 
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
@@ -112,6 +113,32 @@ static FailureOr<Value> withoutZeroPoint(Node &n, unsigned i, unsigned zero,
                        });
 }
 
+static LogicalResult matmulNarrow(Node &n, const NarrowProduct &p) {
+  SmallVector<OpFoldResult> out = n.sizes(p.values);
+  auto depth = getConstantIntValue(out.back());
+  if (depth && *depth != n.shape(1)[0])
+    return n.error("inner dimensions differ: " + Twine(*depth) + " and " +
+                   Twine(n.shape(1)[0]));
+  out.back() = n.b.getIndexAttr(n.shape(1)[1]);
+  if (failed(n.checkSizes(out)))
+    return failure();
+  Type i32 = n.b.getI32Type();
+  Value init = n.empty(out, i32);
+  SmallVector<Value> operands;
+  SmallVector<Type> types;
+  if (p.correction) {
+    operands.push_back(p.correction);
+    types.push_back(i32);
+  }
+  auto op = dlc::nn::MatmulOp::create(n.b, init.getType(), p.values, p.weights, operands, init);
+  n.epilogue(op.getEpilogue(), i32, types,
+             [&](ImplicitLocOpBuilder &b, ValueRange v) -> Value {
+               return p.correction ? arith::AddIOp::create(b, v[0], v[1]).getResult() : v[0];
+             });
+  n.set(0, op.getResult());
+  return success();
+}
+
 static LogicalResult lowerMatMulInteger(Node &n) {
   if (failed(n.requireTensors(2)))
     return failure();
@@ -119,6 +146,14 @@ static LogicalResult lowerMatMulInteger(Node &n) {
     if (!isa<IntegerType>(n.elementType(i)) ||
         n.elementType(i).getIntOrFloatBitWidth() != 8)
       return n.error("input " + Twine(i) + " is not int8 or uint8");
+  // One matrix of constant weights: the product of small integers.
+  if (n.rank(0) >= 2 && n.rank(1) == 2) {
+    auto narrow = narrowProduct(n, 2, 1);
+    if (failed(narrow))
+      return failure();
+    if (*narrow)
+      return matmulNarrow(n, **narrow);
+  }
   auto a = withoutZeroPoint(n, 0, 2, true),
        m = withoutZeroPoint(n, 1, 3, false);
   if (failed(a) || failed(m))
