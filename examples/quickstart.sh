@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # From an ONNX file to running programs: recognizes hand-drawn digits on a Cortex-M4 (QEMU), on AArch64
-# Linux (QEMU) and on this machine. Does its own set-up on Debian 12; quick when nothing is left to do.
+# Linux (QEMU) and on this machine, in fp32 and int8 side by side. Does its own set-up on Debian 12; quick when nothing is left to do.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/setup.sh"
 
@@ -8,15 +8,22 @@ examples=$dlc_root/examples
 out=$dlc_build/quickstart
 failed=0
 
-# memory MANIFEST: what the model needs, from the manifest that dlc-compile wrote.
+# memory BUILD: what the two networks need, side by side, from the manifests that dlc-compile wrote.
 memory() {
-  python3 - "$1" <<'END'
+  python3 - "$1"/digits_fp32.dlc/digits.json "$1"/digits_int8.dlc/digits_int8.json <<'END'
 import json, sys
-m = json.load(open(sys.argv[1]))
-print(f"RAM    {m['ram_bytes']:7} bytes: arena {m['arena_bytes']} (no plan can do with less than"
-      f" {m['arena_lower_bound_bytes']}), input and output {m['ram_bytes'] - m['arena_bytes']};"
-      f" stack {m['stack_bytes']} more")
-print(f"Flash  {m['weights_bytes'] + m['code_bytes']:7} bytes: weights {m['weights_bytes']}, code {m['code_bytes']}")
+models = [json.load(open(path)) for path in sys.argv[1:]]
+print(f"\nbytes{'fp32':>24}{'int8':>9}")
+for title, count in (
+    ("RAM", lambda m: m["ram_bytes"]),
+    ("  arena", lambda m: m["arena_bytes"]),
+    ("  input and output", lambda m: m["ram_bytes"] - m["arena_bytes"]),
+    ("stack", lambda m: m["stack_bytes"]),
+    ("flash", lambda m: m["weights_bytes"] + m["code_bytes"]),
+    ("  weights", lambda m: m["weights_bytes"]),
+    ("  code", lambda m: m["code_bytes"]),
+):
+    print(f"{title:20}" + "".join(f"{count(m):9}" for m in models))
 END
 }
 
@@ -31,11 +38,11 @@ try() {
     -Ddlc_DIR="$dlc_build/lib/cmake/dlc" ${toolchain:+-DCMAKE_TOOLCHAIN_FILE="$examples/toolchains/$toolchain.cmake"}
   dlc_run_logged "$build/build.log" cmake --build "$build"
   "$@" "$build/digits" </dev/null 2>&1 || failed=$((failed + 1))
-  memory "$build/model.dlc/digits.json"
+  memory "$build"
 }
 
 dlc_setup dlc-compile
-dlc_say "compiling examples/digits/digits.onnx for three targets"
+dlc_say "compiling examples/digits/digits.onnx and digits_int8.onnx for three targets"
 
 try "Cortex-M4 firmware (QEMU's mps2-an386 board; counts are executed instructions)" \
   cortex-m-digits cortex-m4 \
@@ -47,6 +54,6 @@ try "this machine" \
 
 echo
 if [ "$failed" -ne 0 ]; then
-  dlc_die "$failed of 3 targets do not give the reference's predictions"
+  dlc_die "$failed of 3 targets do not give the references' predictions"
 fi
-dlc_say "all three targets give the predictions of the reference; programs, headers and manifests are in $out"
+dlc_say "all three targets give the predictions of the references; programs, headers and manifests are in $out"

@@ -1,4 +1,4 @@
-"""Writes ONNX files without the onnx package: just enough protobuf to state nodes, tensors and types.
+"""Writes ONNX files without the onnx package: just enough protobuf to state nodes, tensors and types, and to read constants back.
 
 Field numbers are those of onnx.proto3 (ONNX 1.12, IR version 8).
 """
@@ -83,3 +83,43 @@ class Graph:
                  + chunk(8, chunk(1, "") + number(2, opset)))
         with open(path, "wb") as f:
             f.write(model)
+
+
+def fields(data):
+    """(field number, value) of a message; a value is an int or bytes."""
+    at = 0
+
+    def read_varint():
+        nonlocal at
+        value = shift = 0
+        while True:
+            byte = data[at]
+            at += 1
+            value |= (byte & 0x7F) << shift
+            shift += 7
+            if byte < 0x80:
+                return value
+
+    while at < len(data):
+        key = read_varint()
+        if key & 7 == 0:
+            yield key >> 3, read_varint()
+        else:
+            size = {1: 8, 5: 4}[key & 7] if key & 7 != 2 else read_varint()
+            yield key >> 3, data[at:at + size]
+            at += size
+
+
+def read_constants(path):
+    """{name: array} of the constants in a file that Graph.save wrote."""
+    dtypes = {number: dtype for dtype, number in DTYPES.items()}
+    with open(path, "rb") as f:
+        graph = next(value for field, value in fields(f.read()) if field == 7)
+    constants = {}
+    for field, value in fields(graph):
+        if field == 5:
+            parts = list(fields(value))
+            one = dict(parts)
+            dims = [v for k, v in parts if k == 1]
+            constants[one[8].decode()] = np.frombuffer(one[9], dtypes[one[2]]).reshape(dims)
+    return constants

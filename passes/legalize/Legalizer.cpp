@@ -158,6 +158,53 @@ static LogicalResult checkInterface(Location loc, StringRef role, StringRef name
   return failure();
 }
 
+/// Scale and zero point that all of a tensor's quantized uses agree on.
+using Quantization = std::optional<std::pair<double, int64_t>>;
+
+/// How `v`, an input of the model, is dequantized, perhaps after its data moved.
+static Quantization quantizationOfUses(Value v) {
+  Quantization result;
+  for (Operation *user : v.getUsers()) {
+    Quantization here;
+    if (auto dq = dyn_cast<nn::DequantizeOp>(user); dq && dq.isPerTensor())
+      here = {dq.getScales()[0], dq.getZeroPoints()[0]};
+    else if (isa<linalg::TransposeOp, tensor::CollapseShapeOp, tensor::ExpandShapeOp>(user))
+      here = quantizationOfUses(user->getResult(0));
+    if (!here || (result && result != here))
+      return std::nullopt;
+    result = here;
+  }
+  return result;
+}
+
+/// How `v`, an output of the model, was quantized, perhaps before its data moved.
+static Quantization quantizationOfResult(Value v) {
+  while (v.getDefiningOp<linalg::TransposeOp>() || v.getDefiningOp<tensor::CollapseShapeOp>() ||
+         v.getDefiningOp<tensor::ExpandShapeOp>())
+    v = v.getDefiningOp()->getOperand(0);
+  auto q = v.getDefiningOp<nn::QuantizeOp>();
+  return q && q.isPerTensor() ? Quantization({q.getScales()[0], q.getZeroPoints()[0]})
+                              : std::nullopt;
+}
+
+/// Notes scales and zero points of inputs and outputs, for header and manifest.
+static void noteQuantization(func::FuncOp func, ValueRange outputs) {
+  Builder b(func.getContext());
+  auto note = [&](StringRef list, ValueRange values, auto &&find) {
+    SmallVector<Attribute> infos(func->getAttrOfType<ArrayAttr>(list).getValue());
+    for (auto [info, value] : llvm::zip_equal(infos, values))
+      if (Quantization q = find(value)) {
+        NamedAttrList attrs(cast<DictionaryAttr>(info));
+        attrs.set("scale", b.getF64FloatAttr(q->first));
+        attrs.set("zero_point", b.getI64IntegerAttr(q->second));
+        info = attrs.getDictionary(b.getContext());
+      }
+    func->setAttr(list, b.getArrayAttr(infos));
+  };
+  note(rt::kInputs, func.getArguments(), quantizationOfUses);
+  note(rt::kOutputs, outputs, quantizationOfResult);
+}
+
 LogicalResult Legalizer::run(onnx::GraphOp graph) {
   if (failed(checkOperators(graph)))
     return failure();
@@ -223,6 +270,7 @@ LogicalResult Legalizer::run(onnx::GraphOp graph) {
                 describe(graph.getOutputs(), ValueRange(*outputs).getTypes()));
   graph.erase();
   makeSignless(func);
+  noteQuantization(func, func.front().getTerminator()->getOperands());
   return success();
 }
 
