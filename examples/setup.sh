@@ -12,7 +12,7 @@ dlc_packages=(
   g++-aarch64-linux-gnu gcc-arm-none-eabi libnewlib-arm-none-eabi libstdc++-arm-none-eabi-newlib
   qemu-user qemu-system-arm
   # to test it
-  catch2 libonnx-testdata python3
+  catch2 libonnx-testdata python3 python3-numpy
 )
 
 # dlc_say TEXT: a step of the progress, with the seconds since the start.

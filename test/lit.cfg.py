@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import subprocess
 import sys
 
 import lit.formats
@@ -52,10 +53,17 @@ programs = {
     "mlir-runner": "mlir-runner",
     "protoc": "protoc",
 }
-known_features = {"onnx-testdata", "models", "sanitize", *programs}
+known_features = {"onnx-testdata", "models", "numpy", "sanitize", *programs}
 for feature, program in programs.items():
     if shutil.which(program, path=config.environment["PATH"]):
         config.available_features.add(feature)
+
+# %numpy_python: a Python that has numpy.
+for python in (sys.executable, "/usr/bin/python3"):
+    if os.access(python, os.X_OK) and not subprocess.run([python, "-c", "import numpy"], capture_output=True).returncode:
+        config.substitutions.append(("%numpy_python", f"{python} -B"))
+        config.available_features.add("numpy")
+        break
 
 # %onnx_testdata: the node, simple and PyTorch tests of Debian's libonnx-testdata.
 onnx_testdata = "/usr/share/libonnx-testdata/data"

@@ -5,8 +5,8 @@ Field numbers are those of onnx.proto3 (ONNX 1.12, IR version 8).
 
 import numpy as np
 
-DTYPES = {np.dtype(np.float32): 1, np.dtype(np.uint8): 2, np.dtype(np.int8): 3, np.dtype(np.int32): 6,
-          np.dtype(np.int64): 7}
+DTYPES = {np.dtype(name): number for name, number in (
+    ("float32", 1), ("uint8", 2), ("int8", 3), ("uint16", 4), ("int16", 5), ("int32", 6), ("int64", 7))}
 
 
 def varint(value):

@@ -166,7 +166,7 @@ static Quantization quantizationOfUses(Value v) {
   Quantization result;
   for (Operation *user : v.getUsers()) {
     Quantization here;
-    if (auto dq = dyn_cast<nn::DequantizeOp>(user); dq && dq.isPerTensor())
+    if (auto dq = dyn_cast<dlc::nn::DequantizeOp>(user); dq && dq.isPerTensor())
       here = {dq.getScales()[0], dq.getZeroPoints()[0]};
     else if (isa<linalg::TransposeOp, tensor::CollapseShapeOp, tensor::ExpandShapeOp>(user))
       here = quantizationOfUses(user->getResult(0));
@@ -182,7 +182,7 @@ static Quantization quantizationOfResult(Value v) {
   while (v.getDefiningOp<linalg::TransposeOp>() || v.getDefiningOp<tensor::CollapseShapeOp>() ||
          v.getDefiningOp<tensor::ExpandShapeOp>())
     v = v.getDefiningOp()->getOperand(0);
-  auto q = v.getDefiningOp<nn::QuantizeOp>();
+  auto q = v.getDefiningOp<dlc::nn::QuantizeOp>();
   return q && q.isPerTensor() ? Quantization({q.getScales()[0], q.getZeroPoints()[0]})
                               : std::nullopt;
 }
@@ -201,8 +201,8 @@ static void noteQuantization(func::FuncOp func, ValueRange outputs) {
       }
     func->setAttr(list, b.getArrayAttr(infos));
   };
-  note(rt::kInputs, func.getArguments(), quantizationOfUses);
-  note(rt::kOutputs, outputs, quantizationOfResult);
+  note(dlc::rt::kInputs, func.getArguments(), quantizationOfUses);
+  note(dlc::rt::kOutputs, outputs, quantizationOfResult);
 }
 
 LogicalResult Legalizer::run(onnx::GraphOp graph) {

@@ -1,0 +1,575 @@
+"""Random quantized graphs as ONNX, with the results that the ONNX definition gives for random inputs.
+
+Graphs are made step by step; every step adds nodes and computes their result in float64, integers exactly. Where
+a real number lies so near to a tie that float arithmetic may round either way, the graph is thrown away
+(Ambiguous), so that what is left has one right answer. Exact ties with scales that are powers of two stay:
+they go to the even number.
+"""
+
+import pathlib
+import sys
+
+import numpy as np
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent.parent / "examples" / "digits"))
+import onnx_file
+
+RANGES = {"int8": (-128, 127), "uint8": (0, 255), "int16": (-32768, 32767), "uint16": (0, 65535)}
+
+
+class Ambiguous(Exception):
+    """A result depends on the order in which floats are rounded, or a graph came out useless."""
+
+
+class Tensor:
+    """A quantized value: its name in the graph, stored integers (int64), dtype, float32 scale and zero point."""
+
+    def __init__(self, name, q, dtype, scale, zero):
+        self.name, self.q, self.dtype, self.scale, self.zero = name, q, dtype, np.float32(scale), int(zero)
+
+    @property
+    def real(self):
+        return (self.q - self.zero) * np.float64(self.scale)
+
+    @property
+    def shape(self):
+        return self.q.shape
+
+
+def is_power_of_two(*scales):
+    return all((np.frexp(np.float64(np.asarray(s)))[0] == .5).all() for s in scales)
+
+
+def windows(x, kernel, strides, dilations, pads, fill):
+    """Every tap of a window over the last dimensions: yields (position, view of x moved by it)."""
+    n = len(kernel)
+    width = [(0, 0)] * (x.ndim - n) + list(zip(pads[:n], pads[n:]))
+    x = np.pad(x, width, constant_values=fill)
+    sizes = [(d - (k - 1) * a - 1) // s + 1 for d, k, a, s in zip(x.shape[-n:], kernel, dilations, strides)]
+    if min(sizes) < 1:
+        raise Ambiguous("window larger than its input")
+    for at in np.ndindex(*kernel):
+        yield at, x[(...,) + tuple(slice(i * a, i * a + (o - 1) * s + 1, s)
+                                   for i, a, o, s in zip(at, dilations, sizes, strides))]
+
+
+def convolve(x, w, group, *geometry):
+    """ONNX Conv of [N, C, ...] with [O, C/group, ...] in float64."""
+    n, c = x.shape[:2]
+    o = w.shape[0]
+    y = 0
+    for at, view in windows(x, w.shape[2:], *geometry, 0):
+        grouped = view.reshape(n, group, c // group, -1)
+        filters = w[(slice(None), slice(None)) + at].reshape(group, o // group, c // group)
+        y = y + (filters @ grouped).reshape(n, o, *view.shape[2:])
+    return y
+
+
+class Builder:
+    """Adds one random graph to an onnx_file.Graph; `inputs` and `outputs` are its data."""
+
+    def __init__(self, rng, graph, prefix):
+        self.rng, self.graph, self.prefix = rng, graph, prefix
+        self.counter = 0
+        self.inputs, self.outputs = [], []  # (name, array)
+        self.values = []  # quantized tensors that later steps may take up again
+        self.dyadic = rng.random() < .25  # all scales powers of two: ties are exact
+        self.text = []
+
+    # ---- Dice
+
+    def chance(self, p):
+        return self.rng.random() < p
+
+    def pick(self, *choices):
+        return choices[self.rng.integers(len(choices))]
+
+    def between(self, low, high):
+        return int(self.rng.integers(low, high + 1))
+
+    def fresh(self, what):
+        self.counter += 1
+        return f"{self.prefix}{what}{self.counter}"
+
+    def scale(self, low=1e-4, high=10.0):
+        """Log-uniform; sometimes outside of what networks have."""
+        if self.chance(.04):
+            low, high = self.pick((1e-9, 1e-6), (1e2, 1e5))
+        s = np.exp(self.rng.uniform(np.log(low), np.log(high)))
+        return np.float32(2.0 ** np.round(np.log2(s)) if self.dyadic else s)
+
+    def dtype(self):
+        return self.pick("int8", "int8", "int8", "uint8", "uint8")
+
+    def zero(self, dtype):
+        low, high = RANGES[dtype]
+        return self.pick(low, high, 0, (low + high + 1) // 2, *(self.between(low, high) for _ in range(4)))
+
+    def integers(self, shape, dtype):
+        """Stored values: all of the range, a part of it, its ends, or one value."""
+        low, high = RANGES[dtype]
+        kind = self.rng.random()
+        if kind < .7:
+            return self.rng.integers(low, high + 1, shape)
+        if kind < .85:
+            a, b = sorted((self.between(low, high), self.between(low, high)))
+            return self.rng.integers(a, b + 1, shape)
+        if kind < .95:
+            return self.rng.choice([low, high], shape)
+        return np.full(shape, self.between(low, high))
+
+    # ---- Nodes
+
+    def node(self, op, inputs, **attributes):
+        return self.graph.node(op, inputs, self.fresh(op.lower()), **attributes)
+
+    def constant(self, array, what="c"):
+        return self.graph.constant(self.fresh(what), array)
+
+    def dequantize(self, t, axis=None):
+        """Name of the floats that `t` stands for."""
+        inputs = [t.name, self.constant(np.float32(t.scale), "scale")]
+        if t.zero or self.chance(.8):
+            inputs.append(self.constant(np.array(t.zero, t.dtype), "zero"))
+        return self.node("DequantizeLinear", inputs)
+
+    def input(self, shape):
+        dtype = self.dtype()
+        name, scale, zero = self.fresh("x"), self.scale(1e-3, 1.0), self.zero(dtype)
+        q = self.integers(shape, dtype)
+        if self.chance(.8):
+            self.graph.input(name, dtype, shape)
+            self.inputs.append((name, q.astype(dtype)))
+            value = Tensor(name, q, dtype, scale, zero)
+        else:  # float, quantized by the graph: whole steps and a bit, far from ties
+            real = ((q - zero) + self.rng.uniform(-.4, .4, shape)) * np.float64(scale)
+            self.graph.input(name, np.float32, shape)
+            self.inputs.append((name, real.astype(np.float32)))
+            value = self.stored(self.node("QuantizeLinear", [name, *self.parameters(scale, zero, dtype)]), q, dtype,
+                                scale, zero)
+        self.values.append(value)
+        return value
+
+    def parameters(self, scale, zero, dtype):
+        return [self.constant(np.float32(scale), "scale"), self.constant(np.array(zero, dtype), "zero")]
+
+    def stored(self, name, q, dtype, scale, zero):
+        value = Tensor(name, q, dtype, scale, zero)
+        self.values.append(value)
+        return value
+
+    def choose(self, real, dtype=None):
+        """Output parameters that suit the numbers, more or less."""
+        dtype = dtype or self.dtype()
+        low, high = min(real.min(), 0), max(real.max(), 0)
+        span = (high - low) or 1.0
+        scale = np.float32(span / 255 * self.pick(1, 1, 1, 1, .5, 2, self.rng.uniform(.2, 5)))
+        if self.chance(.04):
+            scale = np.float32(scale * self.pick(1e-3, 1e3))
+        if self.dyadic:
+            scale = np.float32(2.0 ** np.round(np.log2(scale)))
+        first, last = RANGES[dtype]
+        zero = int(np.clip(np.rint(first - low / scale), first, last)) if self.chance(.6) else self.zero(dtype)
+        if not 1e-12 < scale < 1e12:
+            raise Ambiguous("scale")
+        return scale, zero, dtype
+
+    def rounded(self, real, magnitude, parameters, exact=False, relative=2.0**-21):
+        """Stored integers for real numbers; `magnitude` bounds the terms that they are sums of."""
+        scale, zero, dtype = parameters
+        low, high = RANGES[dtype]
+        v = real / np.float64(scale)
+        # Exact with powers of two while every float on the way holds 24 bits.
+        if not (exact and is_power_of_two(scale)):
+            error = np.abs(magnitude) / np.float64(scale) * relative + 1e-9
+            inside = (v > low - zero - 1) & (v < high - zero + 1)
+            if (inside & (np.abs(v - np.floor(v) - .5) < error)).any():
+                raise Ambiguous("near a tie")
+        return np.clip(np.rint(v) + zero, low, high).astype(np.int64)
+
+    def quantize(self, name, real, magnitude, exact=False, relative=2.0**-21, parameters=None):
+        """QuantizeLinear of the floats `name`."""
+        scale, zero, dtype = parameters = parameters or self.choose(real)
+        q = self.rounded(real, magnitude, parameters, exact, relative)
+        inputs = [name, *self.parameters(scale, zero, dtype)]
+        if dtype == "uint8" and zero == 0 and self.chance(.5):
+            inputs.pop()
+        return self.stored(self.node("QuantizeLinear", inputs), q, dtype, scale, zero)
+
+    def activation(self, name, real, magnitude):
+        """Perhaps a ReLU or Clip before a quantization."""
+        kind = self.rng.random()
+        if kind < .25:
+            return self.node("Relu", [name]), np.maximum(real, 0)
+        if kind < .35:
+            low, high = sorted(self.rng.uniform(real.min() - .1, real.max() + .1, 2).astype(np.float32))
+            low = self.pick(np.float32(0), low) if high > 0 else low
+            # The bounds are floats like any other and may lie near a tie: `rounded` looks at them, too.
+            return (self.node("Clip", [name, self.constant(low), self.constant(high)]),
+                    np.clip(real, np.float64(low), np.float64(high)))
+        return name, real
+
+    # ---- Weights
+
+    def weights(self, shape, axis):
+        """Constant weights: (stored, dtype, zero points and scales along `axis` or scalars)."""
+        dtype = self.pick("int8", "int8", "int8", "uint8")
+        channels = shape[axis]
+        per_channel = self.chance(.6)
+        count = channels if per_channel else 1
+        symmetric = dtype == "int8" and self.chance(.8)
+        zeros = np.array([0 if symmetric else self.zero(dtype) for _ in range(count)])
+        q = self.integers(shape, dtype)
+        if symmetric:
+            q = np.maximum(q, -127)
+        scales = np.array([self.scale(1e-4, .1) for _ in range(count)], np.float32)
+        if per_channel and not self.chance(.2):  # usually of one size
+            scales = (scales[0] * np.float32(2) ** self.rng.integers(-3, 4, count)).astype(np.float32)
+            if not self.dyadic:
+                scales = (scales * self.rng.uniform(.5, 1, count)).astype(np.float32)
+        along = [1] * len(shape)
+        along[axis] = count
+        if self.chance(.2):  # dead channels
+            dead = self.rng.random(channels) < .3
+            where = [slice(None)] * len(shape)
+            where[axis] = dead
+            q[tuple(where)] = np.broadcast_to(zeros.reshape(along), [
+                channels if i == axis else 1 for i in range(len(shape))])[tuple(where)]
+            if per_channel and not self.dyadic and self.chance(.5):
+                scales[dead] = np.float32(1e-12)
+        if not per_channel:
+            scales, zeros = scales[0], zeros[0]
+        return q, dtype, scales, zeros, along, per_channel
+
+    def linear(self, x, shape, axis, sums, qdq, qlinear, bias_axis):
+        """Convolutions and products: sums(x, w) in float64; bias_axis None where there is none."""
+        w, wtype, ws, wz, along, per_channel = self.weights(shape, axis)
+        xc, wc = (x.q - x.zero).astype(np.float64), (w - np.reshape(wz, along)).astype(np.float64)
+        acc, magnitude = sums(xc, wc), sums(np.abs(xc), np.abs(wc))
+        if magnitude.max() >= 2.0**30:
+            raise Ambiguous("sum")
+        where = [1] * acc.ndim
+        if bias_axis is None:
+            bias_axis, with_bias = acc.ndim - 1, False
+        else:
+            with_bias = self.chance(.7)
+        channels = acc.shape[bias_axis]
+        where[bias_axis] = -1
+        scales = np.float32(x.scale) * np.asarray(ws, np.float32)  # of sums, and of the bias
+        if not np.isfinite(scales).all() or (scales < 1e-30).any():
+            raise Ambiguous("scale")
+        bias = None
+        if with_bias:
+            largest = max(1.0, magnitude.max())
+            bias = np.rint(self.rng.normal(0, self.pick(0, .1, .5) * largest, channels)).astype(np.int32)
+            acc = acc + bias.reshape(where)
+            magnitude = magnitude + np.abs(bias.reshape(where))
+        factor = np.float64(x.scale) * np.float64(ws)
+        real = acc * (factor.reshape(where) if per_channel else factor)
+        size = magnitude * (factor.reshape(where) if per_channel else factor)
+        exact = self.dyadic and is_power_of_two(x.scale, ws) and magnitude.max() < 2**24
+        self.text.append(f"{wtype} weights{' per channel' if per_channel else ''}{', bias' if with_bias else ''}")
+        weight = self.constant(w.astype(wtype), "w")
+        if qlinear and self.chance(.25):
+            parameters = self.choose(real)
+            scale, zero, dtype = parameters
+            q = self.rounded(real, size, parameters, exact)
+            name = qlinear([x.name, *self.parameters(x.scale, x.zero, x.dtype), weight,
+                            self.constant(np.asarray(ws, np.float32), "scale"),
+                            self.constant(np.asarray(wz, wtype), "zero"), *self.parameters(scale, zero, dtype)],
+                           None if bias is None else self.constant(bias, "b"))
+            if name:
+                return self.stored(name, q, dtype, scale, zero)
+        inputs = [weight, self.constant(np.asarray(ws, np.float32), "scale")]
+        if np.any(wz) or self.chance(.7):
+            inputs.append(self.constant(np.asarray(wz, wtype), "zero"))
+        attributes = {"axis": axis} if per_channel else {}
+        name = qdq([self.dequantize(x), self.node("DequantizeLinear", inputs, **attributes)],
+                   None if bias is None else self.node(
+                       "DequantizeLinear", [self.constant(bias, "b"), self.constant(scales, "scale")],
+                       **({"axis": 0} if per_channel else {})))
+        name, real = self.activation(name, real, size)
+        return self.quantize(name, real, size, exact)
+
+    # ---- Steps: a quantized tensor in, one out
+
+    def conv(self, x):
+        spatial = x.q.ndim - 2
+        if spatial not in (1, 2):
+            return self.rectified(x)
+        c = x.shape[1]
+        kind = self.rng.random()
+        group = c if kind < .3 else self.pick(*(g for g in range(1, c + 1) if c % g == 0)) if kind < .45 else 1
+        outputs = group * self.between(1, 2) if group > 1 else self.between(1, 20)
+        kernel = [self.pick(1, 1, 2, 3, 3, 3, 4, 5) for _ in range(spatial)] if self.chance(.75) else [1] * spatial
+        if self.chance(.5):
+            kernel = [kernel[0]] * spatial
+        strides = [self.pick(1, 1, 2)] * spatial if self.chance(.8) else [self.between(1, 3) for _ in range(spatial)]
+        dilations = [self.pick(1, 1, 1, 2)] * spatial
+        if self.chance(.5):
+            pads = [(k - 1) * a // 2 for k, a in zip(kernel, dilations)] * 2
+        else:
+            pads = [self.between(0, (k - 1) * a) for k, a in zip(kernel, dilations)] + [
+                self.between(0, (k - 1) * a) for k, a in zip(kernel, dilations)]
+        attributes = {"kernel_shape": kernel, "strides": strides, "dilations": dilations, "pads": pads, "group": group}
+        self.text.append(f"conv {list(x.shape)} -> {outputs} {attributes}")
+
+        def with_bias(op):
+            return lambda inputs, bias: self.node(op, inputs + ([bias] if bias else []), **attributes)
+
+        return self.linear(x, (outputs, c // group, *kernel), 0,
+                           lambda a, w: convolve(a, w, group, strides, dilations, pads),
+                           with_bias("Conv"), with_bias("QLinearConv"), 1)
+
+    def gemm(self, x):
+        """Flatten, then Gemm or MatMul."""
+        outputs = self.between(1, 24)
+        if x.q.ndim > 2 and self.chance(.6) or x.q.ndim < 2:
+            x = self.reshape(x, (x.shape[0] if x.q.ndim > 1 else 1, -1))
+        depth = x.shape[-1]
+        self.text.append(f"gemm {list(x.shape)} -> {outputs}")
+        if x.q.ndim == 2 and self.chance(.6):
+            transposed = int(self.chance(.5))
+            shape = (outputs, depth) if transposed else (depth, outputs)
+
+            def gemm(inputs, bias):
+                return self.node("Gemm", inputs + ([bias] if bias else []), transB=transposed)
+
+            return self.linear(x, shape, 0 if transposed else 1,
+                               lambda a, w: a @ (w.T if transposed else w), gemm, None, 1)
+        return self.linear(x, (depth, outputs), 1, lambda a, w: a @ w, lambda inputs, _: self.node("MatMul", inputs),
+                           lambda inputs, _: self.node("QLinearMatMul", inputs), None)
+
+    def products(self, x):
+        """MatMul of two values that are both computed."""
+        if x.q.ndim < 2:
+            return self.rectified(x)
+        other = self.pick(*self.values)
+        if other.q.ndim != x.q.ndim or other.shape[:-2] != x.shape[:-2] or other.shape[-2] != x.shape[-1]:
+            other = self.permuted(x, [*range(x.q.ndim - 2), x.q.ndim - 1, x.q.ndim - 2])
+        a, b = (x.q - x.zero).astype(np.float64), (other.q - other.zero).astype(np.float64)
+        factor = np.float64(x.scale) * np.float64(other.scale)
+        acc, size = a @ b, np.abs(a) @ np.abs(b)
+        self.text.append(f"matmul {list(x.shape)} {list(other.shape)}")
+        exact = self.dyadic and is_power_of_two(x.scale, other.scale) and size.max() < 2**24
+        return self.quantize(self.node("MatMul", [self.dequantize(x), self.dequantize(other)]), acc * factor,
+                             size * factor, exact)
+
+    def combine(self, x):
+        """Add, Sub or Mul of two values, or of a value and a constant."""
+        op = self.pick("Add", "Add", "Mul", "Sub")
+        partners = [t for t in self.values if t.shape == x.shape]
+        if self.chance(.35):
+            shape = self.pick((), x.shape, (x.shape[1], *[1] * (x.q.ndim - 2)) if x.q.ndim > 2 else x.shape[-1:])
+            dtype = self.dtype()
+            q = self.integers(shape, dtype)
+            other = Tensor(self.constant(np.asarray(q).astype(dtype), "k"), q, dtype, self.scale(1e-3, 1.0),
+                           self.zero(dtype))
+        else:
+            other = self.pick(*partners)
+        a, b = x.real, other.real
+        self.text.append(f"{op} {list(x.shape)} {list(other.shape)}")
+        real = {"Add": np.add, "Sub": np.subtract, "Mul": np.multiply}[op](a, b)
+        size = np.abs(a * b) if op == "Mul" else np.abs(a) + np.abs(b)
+        inputs = [self.dequantize(x), self.dequantize(other)]
+        if op != "Sub" and self.chance(.3):
+            inputs.reverse()
+        ratio = np.float64(x.scale) / np.float64(other.scale)
+        exact = self.dyadic and is_power_of_two(x.scale, other.scale) and (op == "Mul" or 2**-12 < ratio < 2**12)
+        name, real = self.activation(self.node(op, inputs), real, size)
+        return self.quantize(name, real, size, exact)
+
+    def concat(self, x):
+        axis = self.between(0, x.q.ndim - 1) if x.q.ndim else 0
+        def fits(t):
+            return t.q.ndim == x.q.ndim and all(i == axis or a == b for i, (a, b) in enumerate(zip(t.shape, x.shape)))
+        parts = [x, *(self.pick(*(t for t in self.values if fits(t))) for _ in range(self.between(1, 2)))]
+        if sum(p.q.size for p in parts) > 4000 or not x.q.ndim:
+            return self.rectified(x)
+        self.text.append(f"concat axis {axis} {[list(p.shape) for p in parts]}")
+        name = self.node("Concat", [self.dequantize(p) for p in parts], axis=axis)
+        real = np.concatenate([p.real for p in parts], axis)
+        return self.quantize(name, real, real, self.dyadic and is_power_of_two(*(p.scale for p in parts)))
+
+    def pool(self, x):
+        spatial = x.q.ndim - 2
+        if spatial not in (1, 2):
+            return self.rectified(x)
+        if self.chance(.25):
+            axes = tuple(range(2, x.q.ndim))
+            name, real = self.node("GlobalAveragePool", [self.dequantize(x)]), x.real.mean(axes, keepdims=True)
+            self.text.append(f"global average {list(x.shape)}")
+            return self.quantize(name, real, np.abs(x.real).mean(axes, keepdims=True), relative=2.0**-20)
+        kernel = [self.between(1, 3) for _ in range(spatial)]
+        strides = [self.between(1, 2) for _ in range(spatial)]
+        pads = [self.between(0, k - 1) for k in kernel + kernel] if self.chance(.5) else [0] * 2 * spatial
+        attributes = {"kernel_shape": kernel, "strides": strides, "pads": pads}
+        ones = [1] * spatial
+        if self.chance(.5):
+            q = np.maximum.reduce([v for _, v in windows(x.q, kernel, strides, ones, pads, -2**20)])
+            self.text.append(f"max pool {list(x.shape)} {attributes}")
+            if self.chance(.4):  # on the integers
+                return self.stored(self.node("MaxPool", [x.name], **attributes), q, x.dtype, x.scale, x.zero)
+            name = self.node("MaxPool", [self.dequantize(x)], **attributes)
+            parameters = (x.scale, x.zero, x.dtype) if self.chance(.6) else None
+            real = (q - x.zero) * np.float64(x.scale)
+            return self.quantize(name, real, real, self.dyadic and is_power_of_two(x.scale), parameters=parameters)
+        include = int(self.chance(.3))
+        self.text.append(f"average pool {list(x.shape)} {attributes} count_include_pad {include}")
+        total = sum(v for _, v in windows(x.real, kernel, strides, ones, pads, 0))
+        size = sum(v for _, v in windows(np.abs(x.real), kernel, strides, ones, pads, 0))
+        count = sum(v for _, v in windows(np.ones(x.shape), kernel, strides, ones, pads, include))
+        name = self.node("AveragePool", [self.dequantize(x)], count_include_pad=include, **attributes)
+        return self.quantize(name, total / count, size / count, relative=2.0**-20)
+
+    def rectified(self, x):
+        """A function of each element."""
+        f = {
+            "Relu": (lambda v: np.maximum(v, 0), {}),
+            "LeakyRelu": (lambda v: np.where(v < 0, v * np.float64(np.float32(.1)), v), {"alpha": .1}),
+            "Sigmoid": (lambda v: 1 / (1 + np.exp(-v)), {}),
+            "Tanh": (np.tanh, {}),
+            "HardSigmoid": (lambda v: np.clip(v * np.float64(np.float32(.2)) + .5, 0, 1), {}),
+            "HardSwish": (lambda v: v * np.clip(v / 6 + .5, 0, 1), {}),
+            "Exp": (np.exp, {}),
+            "Abs": (np.abs, {}),
+            "Neg": (np.negative, {}),
+        }
+        op = self.pick(*f)
+        compute, attributes = f[op]
+        if op == "Exp" and np.abs(x.real).max() > 20:
+            op, (compute, attributes) = "Relu", f["Relu"]
+        with np.errstate(over="ignore"):
+            real = compute(x.real)
+        self.text.append(f"{op} {list(x.shape)}")
+        plain = op in ("Relu", "Abs", "Neg")
+        slack = np.abs(real) + (0 if plain else np.abs(x.real) if op == "HardSwish" else 1)
+        return self.quantize(self.node(op, [self.dequantize(x)], **attributes), real, slack,
+                             plain and self.dyadic and is_power_of_two(x.scale), relative=2.0**-21 if plain else 2e-6)
+
+    def requantize(self, x):
+        parameters = self.choose(x.real, self.pick("int8", "uint8"))
+        self.text.append(f"requantize {list(x.shape)}")
+        return self.quantize(self.dequantize(x), x.real, x.real, self.dyadic and is_power_of_two(x.scale),
+                             parameters=parameters)
+
+    def softmax(self, x):
+        if not x.q.ndim:
+            return self.rectified(x)
+        axis = self.pick(-1, self.between(0, x.q.ndim - 1))
+        e = np.exp(x.real - x.real.max(axis, keepdims=True))
+        real = e / e.sum(axis, keepdims=True)
+        self.text.append(f"softmax {list(x.shape)} axis {axis}")
+        dtype = self.dtype()
+        parameters = (np.float32(1 / 256), RANGES[dtype][0], dtype) if self.chance(.7) else None
+        # The exponent's error is relative to the logit.
+        size = real * (1 + np.abs(x.real - x.real.max(axis, keepdims=True)))
+        return self.quantize(self.node("Softmax", [self.dequantize(x)], axis=axis), real, size, relative=1e-6,
+                             parameters=parameters)
+
+    # ---- Steps that only move data, on the integers or between DequantizeLinear and QuantizeLinear
+
+    def moved(self, x, q, make):
+        if self.chance(.5):
+            return self.stored(make(x.name), q, x.dtype, x.scale, x.zero)
+        real = (q - x.zero) * np.float64(x.scale)
+        parameters = (x.scale, x.zero, x.dtype) if self.chance(.8) else None
+        return self.quantize(make(self.dequantize(x)), real, real, self.dyadic and is_power_of_two(x.scale),
+                             parameters=parameters)
+
+    def reshape(self, x, shape=None):
+        if shape is None:
+            size = x.q.size
+            first = self.pick(*(d for d in range(1, size + 1) if size % d == 0))
+            second = self.pick(*(d for d in range(1, size // first + 1) if size // first % d == 0))
+            shape = self.pick((1, first, second, -1), (1, size), (first, -1), (1, first, -1))
+        self.text.append(f"reshape {list(x.shape)} -> {list(shape)}")
+        return self.moved(x, x.q.reshape(shape),
+                          lambda name: self.node("Reshape", [name, self.constant(np.array(shape, np.int64), "shape")]))
+
+    def permuted(self, x, order):
+        self.text.append(f"transpose {list(x.shape)} {order}")
+        return self.moved(x, x.q.transpose(order), lambda name: self.node("Transpose", [name], perm=list(order)))
+
+    def transpose(self, x):
+        return self.permuted(x, [int(i) for i in self.rng.permutation(x.q.ndim)])
+
+    def pad(self, x):
+        if not x.q.ndim or x.q.size > 1000:
+            return self.rectified(x)
+        pads = [self.between(0, 2) if i > 1 or x.q.ndim < 3 else 0 for i in range(x.q.ndim)]
+        self.text.append(f"pad {list(x.shape)} {pads}")
+        q = np.pad(x.q, [(p, p) for p in pads], constant_values=x.zero)
+        name = self.node("Pad", [self.dequantize(x), self.constant(np.array(pads + pads, np.int64), "pads")])
+        real = (q - x.zero) * np.float64(x.scale)
+        parameters = (x.scale, x.zero, x.dtype) if self.chance(.8) else None
+        return self.quantize(name, real, real, self.dyadic and is_power_of_two(x.scale), parameters=parameters)
+
+    def slice(self, x):
+        if not x.q.ndim:
+            return self.rectified(x)
+        axis = self.between(0, x.q.ndim - 1)
+        start = self.between(0, x.shape[axis] - 1)
+        end = self.between(start + 1, x.shape[axis])
+        step = self.pick(1, 1, 2)
+        where = [slice(None)] * x.q.ndim
+        where[axis] = slice(start, end, step)
+        self.text.append(f"slice {list(x.shape)} axis {axis} {start}:{end}:{step}")
+        return self.moved(x, x.q[tuple(where)], lambda name: self.node("Slice", [name, *(
+            self.constant(np.array([v], np.int64), "s") for v in (start, end, axis, step))]))
+
+    STEPS = ("conv",) * 12 + ("gemm",) * 4 + ("products", "combine", "combine", "combine", "combine", "concat",
+             "concat", "pool", "pool", "pool", "rectified", "rectified", "requantize", "softmax", "reshape",
+             "transpose", "pad", "slice")
+
+    def build(self):
+        channels, size = self.pick(1, 2, 3, 4, 5, 7, 8, 12, 16, 17), self.between(1, 9)
+        kind = self.rng.random()
+        if kind < .75:
+            shape = (1, channels, size, self.between(1, 9))
+        elif kind < .85:
+            shape = (self.between(1, 2), channels, self.between(1, 30))
+        elif kind < .95:
+            shape = (self.between(1, 4), self.between(1, 80))
+        else:
+            shape = (2, channels, size, size)
+        x = self.input(shape)
+        if self.chance(.2):
+            self.input(shape)
+        first = x
+        for _ in range(self.between(1, 5)):
+            previous = x
+            x = getattr(self, self.pick(*self.STEPS))(x)
+            if x.q.size > 5000:
+                raise Ambiguous("size")
+            if self.chance(.1):
+                x = self.pick(x, previous)
+        if x is first:
+            raise Ambiguous("empty")
+        outputs = [x] + ([self.pick(*self.values)] if self.chance(.15) else [])
+        for t in outputs:
+            if t.name in [name for name, _ in self.inputs] or t.name in [name for name, _ in self.outputs]:
+                continue
+            if self.chance(.15):
+                name, data = self.dequantize(t), t.real.astype(np.float32)
+            else:
+                name, data = t.name, t.q.astype(t.dtype)
+            self.graph.output(name, data.dtype, data.shape)
+            self.outputs.append((name, data))
+        used = {t.q.size for t in outputs}
+        if 0 in used or not self.outputs:
+            raise Ambiguous("empty")
+
+
+def build(seed, number, graph, prefix=""):
+    """Adds graph `number` of a seed to `graph`; returns its builder."""
+    for attempt in range(1000):
+        mark = [len(part) for part in (graph.nodes, graph.constants, graph.inputs, graph.outputs)]
+        builder = Builder(np.random.default_rng([seed, number, attempt]), graph, prefix)
+        try:
+            builder.build()
+            return builder
+        except Ambiguous:
+            for part, size in zip((graph.nodes, graph.constants, graph.inputs, graph.outputs), mark):
+                del part[size:]
+    raise RuntimeError(f"no graph for seed {seed}, number {number}")
