@@ -141,7 +141,10 @@ public:
     auto *function = Function::Create(type, GlobalValue::InternalLinkage,
                                       info.name + "_run_generic", module);
     IRBuilder<> b(BasicBlock::Create(context, "", function));
-    SmallVector<Value *> arguments{function->getArg(0)};
+    SmallVector<Value *> arguments;
+    for (const MemoryInfo &memory : info.memories)
+      arguments.push_back(memory.offset ? b.CreateConstInBoundsGEP1_64(i8, function->getArg(0), memory.offset)
+                                        : function->getArg(0));
     unsigned list = 1;
     for (const auto *tensors : {&info.inputs, &info.outputs}) {
       Value *array = function->getArg(list++);

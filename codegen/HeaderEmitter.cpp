@@ -36,6 +36,11 @@ public:
           "survive between calls.");
     macro("ARENA_ALIGN", std::to_string(info.arenaAlign) + "u",
           "Alignment of the scratch memory, in bytes.");
+    if (info.memories.size() > 1)
+      for (const MemoryInfo &memory : info.memories)
+        macro(StringRef(memory.name).upper() + "_BYTES",
+              std::to_string(std::max<uint64_t>(memory.bytes, 1)) + "u",
+              "Bytes of it in the memory '" + memory.name + "'; the same alignment.");
     macro("N_INPUTS", std::to_string(info.inputs.size()) + "u", "Number of inputs.");
     macro("N_OUTPUTS", std::to_string(info.outputs.size()) + "u", "Number of outputs.");
     out << "\n";
@@ -106,7 +111,9 @@ private:
   }
 
   void printEntry() {
-    size_t width = StringRef("arena").size();
+    size_t width = 0;
+    for (const MemoryInfo &memory : info.memories)
+      width = std::max(width, memory.name.size());
     for (const auto *list : {&info.inputs, &info.outputs})
       for (const TensorInfo &tensor : *list)
         if (!tensor.arenaOffset)
@@ -116,8 +123,10 @@ private:
       out.indent(width - name.size() + 2) << doc << "\n";
     };
     out << "/** Runs one inference; checks nothing (dlc_run does).\n";
-    param("arena", info.macro + "_ARENA_BYTES bytes, aligned to " + info.macro +
-                       "_ARENA_ALIGN, owned by the caller");
+    for (const MemoryInfo &memory : info.memories)
+      param(memory.name, info.macro + "_" + StringRef(memory.name).upper() +
+                             "_BYTES bytes, aligned to " + info.macro +
+                             "_ARENA_ALIGN, owned by the caller");
     for (const TensorInfo &tensor : info.inputs)
       if (!tensor.arenaOffset)
         param(tensor.identifier, describeTensor(tensor));
@@ -132,7 +141,9 @@ private:
   }
 
   void printDescriptor() {
-    out << "/** What dlc_run needs to know of the model. */\n"
+    out << "/** What dlc_run needs to know of the model."
+        << (info.memories.size() > 1 ? " Its arena is one block; all memories lie in it." : "")
+        << " */\n"
         << "extern const dlc_model " << info.name << "_model;\n\n";
   }
 
@@ -141,15 +152,17 @@ private:
       if (!tensor.arenaOffset)
         continue;
       std::string suffix = tensors.size() == 1 ? "" : std::to_string(i);
-      out << "/** Where " << kind << " " << i << " lies in the arena: "
+      const MemoryInfo &memory = info.memories[tensor.memory];
+      out << "/** Where " << kind << " " << i << " lies in " << (info.memories.size() > 1 ? "" : "the ")
+          << memory.name << ": "
           << describeTensor(tensor)
           << (kind == "input" ? ". Write it before every run, its place is reused.\n"
                               : ". Read it before the next run.\n")
-          << " * @param arena  as passed to " << info.entry << " */\n"
+          << " * @param " << memory.name << "  as passed to " << info.entry << " */\n"
           << "static inline " << cType(tensor.dtype) << " *" << info.name << "_" << kind
-          << suffix << "(void *arena) {\n"
-          << "  return (" << cType(tensor.dtype) << " *)(void *)((unsigned char *)arena + "
-          << *tensor.arenaOffset << "u);\n}\n\n";
+          << suffix << "(void *" << memory.name << ") {\n"
+          << "  return (" << cType(tensor.dtype) << " *)(void *)((unsigned char *)" << memory.name << " + "
+          << *tensor.arenaOffset - memory.offset << "u);\n}\n\n";
     }
   }
 
@@ -211,7 +224,10 @@ std::string dlc::codegen::describeTensor(const TensorInfo &tensor) {
 }
 
 std::string dlc::codegen::entryPrototype(const ModelInfo &info) {
-  std::string text = "dlc_status " + info.entry + "(void *arena";
+  std::string text = "dlc_status " + info.entry + "(";
+  llvm::ListSeparator comma(", ");
+  for (const MemoryInfo &memory : info.memories)
+    text += (StringRef(comma) + "void *" + memory.name).str();
   for (const TensorInfo &tensor : info.inputs)
     if (!tensor.arenaOffset)
       text += (", const " + cType(tensor.dtype) + " *" + tensor.identifier).str();

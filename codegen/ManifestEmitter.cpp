@@ -23,6 +23,14 @@ public:
     tensors("outputs", info.outputs);
     number("arena_bytes", info.arenaBytes);
     number("arena_lower_bound_bytes", info.arenaLowerBound);
+    if (info.memories.size() > 1)
+      json.attributeArray("memories", [&] {
+        for (const MemoryInfo &memory : info.memories)
+          json.object([&] {
+            text("name", memory.name);
+            number("bytes", memory.bytes);
+          });
+      });
     number("ram_bytes", info.ramBytes());
     number("weights_bytes", compiled.weightsBytes);
     number("code_bytes", compiled.codeBytes);
@@ -35,6 +43,16 @@ public:
     json.attributeArray("layers", [&] {
       for (const LayerInfo &item : info.layers)
         json.object([&] { layer(item); });
+    });
+    // When which part of the arena is in use: numbers of layers.
+    json.attributeArray("arena_tensors", [&] {
+      for (const ArenaTensor &tensor : info.tensors)
+        json.object([&] {
+          number("offset", tensor.offset);
+          number("bytes", tensor.bytes);
+          number("first_layer", tensor.first);
+          number("last_layer", tensor.last);
+        });
     });
     text("source_sha256", sha256);
     text("compiler", compiler);
@@ -89,6 +107,7 @@ private:
     });
     number("macs", layer.macs);
     number("weights_bytes", layer.weightsBytes);
+    number("instructions_estimated", layer.instructions);
     json.attributeArray("arena", [&] {
       for (const ArenaUse &use : layer.arena)
         json.object([&] {

@@ -1,10 +1,14 @@
 // This file collects what header, manifest and descriptor say from the last IR.
 #include "codegen/ModelInfo.h"
 
+#include "codegen/Estimate.h"
 #include "codegen/Origin.h"
 #include "dialects/RT/RT.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+#include "mlir/Interfaces/ViewLikeInterface.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringSet.h"
+#include <map>
 
 using namespace mlir;
 using namespace dlc;
@@ -121,6 +125,13 @@ public:
     entry.walk([&](func::CallOp call) { collectLayer(call); });
     for (const LayerInfo &layer : info.layers)
       info.macs += layer.macs;
+    // Outputs stay until the caller has read them.
+    for (const TensorInfo &output : info.outputs)
+      for (ArenaTensor &tensor : llvm::reverse(info.tensors))
+        if (output.arenaOffset == tensor.offset && output.bytes == tensor.bytes) {
+          tensor.last = std::max<size_t>(info.layers.size(), 1) - 1;
+          break;
+        }
     nameParameters();
     return std::move(info);
   }
@@ -162,9 +173,17 @@ private:
       return entry.emitError() << "entry function needs '" << rt::kInputs
                                << "' and '" << rt::kOutputs << "'";
     unsigned at = 0;
-    if (entry.getNumArguments() == 0 || !entry.getArgAttr(0, rt::kArena))
+    uint64_t next = 0;
+    for (; at < entry.getNumArguments() && entry.getArgAttr(at, rt::kArena); ++at) {
+      auto type = dyn_cast<MemRefType>(entry.getArgument(at).getType());
+      if (!type || !type.hasStaticShape())
+        return entry.emitError() << "argument " << at << " is no arena of known size";
+      auto name = dyn_cast<StringAttr>(entry.getArgAttr(at, rt::kArena));
+      info.memories.push_back({name ? name.str() : "arena", bytesOf(type), next});
+      next += llvm::alignTo(bytesOf(type), rt::kArenaAlign);
+    }
+    if (info.memories.empty())
       return entry.emitError() << "the entry's first argument is not the arena";
-    ++at;
     for (auto [list, attrs, role] :
          {std::tuple(&info.inputs, inputs, "input"),
           std::tuple(&info.outputs, outputs, "output")}) {
@@ -185,6 +204,13 @@ private:
         auto tensor = tensorInfo(entry, facts, type, role, i);
         if (failed(tensor))
           return failure();
+        if (auto memory = facts.getAs<IntegerAttr>("memory"); memory && tensor->arenaOffset) {
+          tensor->memory = memory.getValue().getZExtValue();
+          if (tensor->memory >= info.memories.size())
+            return entry.emitError() << role << " " << i << " lies in no memory";
+        }
+        if (tensor->arenaOffset)
+          *tensor->arenaOffset += info.memories[tensor->memory].offset;
         list->push_back(*tensor);
       }
     }
@@ -212,6 +238,51 @@ private:
     });
   }
 
+  /// What happens to a buffer in what follows from `value`.
+  struct Access {
+    bool reads = false, writes = false;
+  };
+  void accesses(Value value, Access &access, unsigned depth = 0) {
+    for (OpOperand &use : value.getUses()) {
+      Operation *user = use.getOwner();
+      if (isa<ViewLikeOpInterface>(user) && user->getNumResults() == 1) {
+        accesses(user->getResult(0), access, depth);
+        continue;
+      }
+      if (auto call = dyn_cast<func::CallOp>(user)) {
+        auto callee = symbols.lookup<func::FuncOp>(call.getCallee());
+        if (callee && !callee.isExternal() && depth < 8) {
+          accesses(callee.getArgument(use.getOperandNumber()), access, depth + 1);
+          continue;
+        }
+      }
+      SmallVector<MemoryEffects::EffectInstance> effects;
+      if (auto interface = dyn_cast<MemoryEffectOpInterface>(user))
+        interface.getEffectsOnValue(value, effects);
+      if (effects.empty())
+        access = {true, true};
+      for (const MemoryEffects::EffectInstance &effect : effects) {
+        access.reads |= isa<MemoryEffects::Read>(effect.getEffect());
+        access.writes |= isa<MemoryEffects::Write>(effect.getEffect());
+      }
+    }
+  }
+
+  /// Notes that the next layer works on these bytes of the arena. A tensor begins
+  /// where its place is written after it was read, and ends with the last reading.
+  void noteTensor(uint64_t offset, uint64_t bytes, Access access) {
+    unsigned now = info.layers.size();
+    auto [it, isNew] = open.try_emplace({offset, bytes}, OpenTensor{info.tensors.size(), false});
+    OpenTensor &tensor = it->second;
+    if (isNew || (access.writes && !access.reads && tensor.wasRead)) {
+      tensor = {info.tensors.size(), false};
+      // What is read before anything wrote it was there from the start.
+      info.tensors.push_back({offset, bytes, access.writes ? now : 0, now});
+    }
+    info.tensors[tensor.number].last = now;
+    tensor.wasRead |= access.reads;
+  }
+
   void collectLayer(func::CallOp call) {
     auto callee = symbols.lookup<func::FuncOp>(call.getCallee());
     auto facts = callee ? callee->getAttrOfType<DictionaryAttr>(rt::kLayer)
@@ -235,17 +306,28 @@ private:
     llvm::SmallSetVector<StringRef, 8> globals;
     llvm::SmallPtrSet<Operation *, 8> seen;
     globalsOf(callee, globals, seen);
-    for (Value operand : call.getOperands()) {
+    layer.instructions = estimateInstructions(callee, rt::targetOf(module));
+    for (auto [number, operand] : llvm::enumerate(call.getOperands())) {
       auto type = dyn_cast<MemRefType>(operand.getType());
       if (!type)
         continue;
       Origin origin = originOf(operand);
       if (auto get = origin.base.getDefiningOp<memref::GetGlobalOp>())
         globals.insert(get.getName());
-      if (origin.base == entry.getArgument(0) && origin.offset)
-        layer.arena.push_back({*origin.offset, bytesOf(type)});
+      auto base = dyn_cast<BlockArgument>(origin.base);
+      bool inArena = base && base.getOwner() == &entry.front() && base.getArgNumber() < info.memories.size();
+      if (inArena && origin.offset) {
+        uint64_t offset = info.memories[base.getArgNumber()].offset + *origin.offset;
+        Access access;
+        accesses(callee.getArgument(number), access);
+        // A window only lends its shape.
+        if (access.reads || access.writes) {
+          layer.arena.push_back({offset, bytesOf(type)});
+          noteTensor(offset, bytesOf(type), access);
+        }
+      }
       // The arena itself, passed as a whole, is no tensor.
-      if (operand == entry.getArgument(0))
+      if (inArena && operand == base)
         continue;
       std::vector<int64_t> shape;
       for (int64_t dim : type.getShape())
@@ -264,6 +346,8 @@ private:
     for (const char *name : {"arena", "dims", "inputs", "outputs"})
       taken.insert(name);
     taken.insert(info.name);
+    for (const MemoryInfo &memory : info.memories)
+      taken.insert(memory.name);
     for (auto *list : {&info.inputs, &info.outputs})
       for (TensorInfo &tensor : *list) {
         std::string base = cIdentifier(tensor.name);
@@ -272,6 +356,13 @@ private:
           tensor.identifier = base + "_" + std::to_string(i);
       }
   }
+
+  /// The tensor that a place in the arena holds now.
+  struct OpenTensor {
+    size_t number;
+    bool wasRead;
+  };
+  std::map<std::pair<uint64_t, uint64_t>, OpenTensor> open;
 
   ModuleOp module;
   SymbolTable symbols;

@@ -20,6 +20,7 @@ struct TensorInfo {
   std::optional<double> scale;
   std::optional<int64_t> zeroPoint;
   std::optional<uint64_t> arenaOffset;
+  unsigned memory = 0; ///< number of the memory that `arenaOffset` lies in
   unsigned align = 1;
   bool isUnbounded() const;
 };
@@ -35,7 +36,21 @@ struct LayerInfo {
   std::vector<std::string> nodes;
   std::vector<std::vector<int64_t>> shapes; ///< of its memory operands, in order
   uint64_t macs = 0, weightsBytes = 0;
+  uint64_t instructions = 0; ///< estimated, for one inference
   std::vector<ArenaUse> arena;
+};
+
+/// A tensor in the arena: alive from layer `first` to layer `last`.
+struct ArenaTensor {
+  uint64_t offset = 0, bytes = 0;
+  unsigned first = 0, last = 0;
+};
+
+/// A memory that the arena takes a part of: one parameter of the entry.
+struct MemoryInfo {
+  std::string name; ///< C parameter: "arena", or as in --memory
+  /// dlc_run passes one block: this memory's part of it starts at `offset`.
+  uint64_t bytes = 0, offset = 0;
 };
 
 struct ModelInfo {
@@ -46,8 +61,10 @@ struct ModelInfo {
   std::vector<TensorInfo> inputs, outputs;
   uint64_t arenaBytes = 0, arenaLowerBound = 0, weightsBytes = 0, macs = 0;
   unsigned arenaAlign = 16;
+  std::vector<MemoryInfo> memories; ///< at least one
   bool takesDims = false; ///< the entry has a last argument `int64_t *dims`
   std::vector<LayerInfo> layers;
+  std::vector<ArenaTensor> tensors; ///< in the order in which they begin
   /// The arena plus inputs and outputs outside it.
   uint64_t ramBytes() const;
 };

@@ -20,6 +20,10 @@ td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; }
 code { font: 13px ui-monospace, monospace; overflow-wrap: anywhere; }
 .bar { background: var(--bar); height: .6rem; min-width: 1px; border-radius: 2px; }
 .map { position: relative; height: 1.1rem; background: #8882; min-width: 14rem; }
+.arena { width: 100%; height: 22rem; background: #8882; }
+.arena rect { opacity: .7; stroke: #fff8; stroke-width: 1; vector-effect: non-scaling-stroke; }
+.t0 { fill: #2a78d6; } .t1 { fill: #e08a1e; } .t2 { fill: #3a9a5c; } .t3 { fill: #b0489c; }
+.t4 { fill: #7a8290; } .t5 { fill: #c9b02a; }
 .map div { position: absolute; top: 0; bottom: 0; background: var(--bar2); opacity: .75; min-width: 1px; }
 </style>
 )";
@@ -60,6 +64,7 @@ public:
     printSizes();
     printTensors("Inputs", info.inputs);
     printTensors("Outputs", info.outputs);
+    printArena();
     printLayers();
     out << "<p>Undefined symbols: ";
     if (compiled.undefinedSymbols.empty())
@@ -101,19 +106,48 @@ private:
     out << "</table>\n";
   }
 
+  /// The arena over time: layers from left to right, offsets upwards.
+  void printArena() {
+    if (info.tensors.empty() || info.layers.empty() || !info.arenaBytes)
+      return;
+    constexpr double width = 1000, height = 360;
+    double column = width / info.layers.size(), byte = height / info.arenaBytes;
+    auto number = [](double value) {
+      std::string result;
+      llvm::raw_string_ostream(result) << llvm::format("%.2f", value);
+      return result;
+    };
+    out << "<h2>Arena over time</h2>\n<p>Layers from left to right, offsets from 0 at the "
+           "bottom to "
+        << grouped(info.arenaBytes)
+        << " at the top. Where two tensors overlap, one is written over the other as it is "
+           "read for the last time.</p>\n<svg class=arena viewBox=\"0 0 "
+        << number(width) << " " << number(height) << "\" preserveAspectRatio=none role=img>\n";
+    for (auto [i, tensor] : llvm::enumerate(info.tensors)) {
+      out << "<rect class=t" << i % 6 << " x=\"" << number(tensor.first * column) << "\" y=\""
+          << number(height - (tensor.offset + tensor.bytes) * byte) << "\" width=\""
+          << number((tensor.last - tensor.first + 1) * column) << "\" height=\""
+          << number(tensor.bytes * byte) << "\"><title>" << tensor.offset << " + " << tensor.bytes
+          << " bytes, from " << html(info.layers[tensor.first].name) << " to "
+          << html(info.layers[tensor.last].name) << "</title></rect>\n";
+    }
+    out << "</svg>\n";
+  }
+
   void printLayers() {
     uint64_t most = 1;
     for (const LayerInfo &layer : info.layers)
-      most = std::max(most, layer.macs);
+      most = std::max(most, layer.instructions);
     out << "<h2>Layers</h2>\n<table><tr><th>layer<th>nodes<th>kernel<th class=n>"
-           "weights<th class=n>MACs<th>share<th>arena</tr>\n";
+           "weights<th class=n>MACs<th class=n>instructions (estimated)<th>share<th>arena</tr>\n";
     for (const LayerInfo &layer : info.layers) {
       out << "<tr><td><code>" << html(layer.name) << "</code><td>";
       for (const std::string &node : layer.nodes)
         out << "<code>" << html(node) << "</code> ";
       out << "<td><code>" << html(layer.kernel) << "</code><td class=n>"
           << grouped(layer.weightsBytes) << "<td class=n>" << grouped(layer.macs)
-          << "<td><div class=bar style=\"width:" << percent(layer.macs, most)
+          << "<td class=n>" << grouped(layer.instructions)
+          << "<td><div class=bar style=\"width:" << percent(layer.instructions, most)
           << "\"></div><td><div class=map>";
       for (const ArenaUse &use : layer.arena)
         out << "<div title=\"" << use.offset << " + " << use.bytes << "\" style=\"left:"

@@ -62,6 +62,17 @@ static void setModuleOptions(ModuleOp module, const dlc::CompileOptions &options
   module->setAttr(dlc::rt::kRequant, b.getStringAttr(options.requant));
   if (options.ioInArena)
     module->setAttr(dlc::rt::kIoArena, b.getUnitAttr());
+  if (options.ramBudget >= 0)
+    module->setAttr(dlc::rt::kRamBudget, b.getI64IntegerAttr(options.ramBudget));
+  if (!options.memories.empty()) {
+    SmallVector<Attribute> memories;
+    for (const auto &[memory, bytes] : options.memories)
+      memories.push_back(b.getDictionaryAttr({b.getNamedAttr("name", b.getStringAttr(memory)),
+                                              b.getNamedAttr("bytes", b.getI64IntegerAttr(bytes))}));
+    module->setAttr(dlc::rt::kMemories, b.getArrayAttr(memories));
+  }
+  if (options.poisonArena)
+    module->setAttr(dlc::rt::kPoisonArena, b.getUnitAttr());
   if (options.profile)
     module->setAttr(dlc::rt::kProfile, b.getUnitAttr());
   if (options.threads > 1)

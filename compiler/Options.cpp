@@ -39,6 +39,12 @@ struct SharedFlags {
       cl::init("onnx"), cl::cat(category)};
   cl::opt<std::string> io{"io", cl::desc("inputs and outputs: caller or arena"),
                           cl::cat(category)};
+  cl::opt<std::string> ramBudget{"ram-budget", cl::desc("most RAM for arena, inputs and outputs (32768, 32K, ...)"),
+                                 cl::value_desc("BYTES"), cl::cat(category)};
+  cl::list<std::string> memories{"memory", cl::desc("memories for the arena, the fastest first (dtcm=64K,sram=256K)"),
+                                 cl::value_desc("NAME=BYTES,..."), cl::CommaSeparated, cl::cat(category)};
+  cl::opt<bool> poisonArena{"poison-arena", cl::Hidden,
+                            cl::desc("change what no tensor owns between layers"), cl::cat(category)};
   cl::opt<bool> profile{"profile", cl::desc("call dlc_profile_begin/end per layer"),
                         cl::cat(category)};
   cl::opt<unsigned> threads{"threads", cl::desc("split work for N threads"),
@@ -113,7 +119,7 @@ static StringRef tool = "dlc-compile";
 static void freeOptionNames() {
   auto &registered = cl::getRegisteredOptions();
   for (StringRef name : {"o", "target", "mcpu", "mattr", "name", "emit", "dim", "shape",
-                         "O", "requant", "weights", "io", "profile", "threads",
+                         "O", "requant", "weights", "io", "memory", "ram-budget", "poison-arena", "profile", "threads",
                          "stop-after", "print-constants", "list-targets", "list-ops",
                          "list-stages", "input", "expect", "output", "rtol", "atol",
                          "bench", "elf", "seed", "timeout", "qemu-cpu", "sve-bits",
@@ -164,6 +170,12 @@ static bool parseShapes(const SharedFlags &flags, CompileOptions &options) {
   return true;
 }
 
+/// A number of bytes; K and M mean 1024 and 1024 * 1024.
+static bool parseBytes(StringRef text, int64_t &value) {
+  int64_t unit = text.consume_back("K") ? 1024 : text.consume_back("M") ? 1024 * 1024 : 1;
+  return !text.getAsInteger(10, value) && value >= 0 && value <= (int64_t{1} << 40) / unit && (value *= unit, true);
+}
+
 static bool convertShared(const SharedFlags &flags, CompileOptions &o) {
   o.target = flags.target;
   o.cpu = flags.cpu;
@@ -181,6 +193,21 @@ static bool convertShared(const SharedFlags &flags, CompileOptions &o) {
       return false;
     o.ioInArena = flags.io == "arena";
   }
+  if (flags.ramBudget.getNumOccurrences() && !parseBytes(flags.ramBudget, o.ramBudget))
+    return usageError("--ram-budget=" + flags.ramBudget + ": expected a number of bytes, such as 32768 or 32K");
+  for (StringRef text : flags.memories) {
+    auto [name, size] = text.split('=');
+    int64_t bytes;
+    if (dlc::makeIdentifier(name) != name || name.starts_with("dlc") || name == "arena" || !parseBytes(size, bytes))
+      return usageError("--memory " + text + ": expected NAME=BYTES, such as dtcm=64K; NAME is a C identifier");
+    for (auto &[other, unused] : o.memories)
+      if (other == name)
+        return usageError("--memory " + text + ": a memory of this name was given before");
+    o.memories.push_back({name.str(), bytes});
+  }
+  if (o.memories.size() > 8)
+    return usageError("--memory: at most 8 memories");
+  o.poisonArena = flags.poisonArena;
   o.profile = flags.profile;
   o.threads = flags.threads;
   if (o.threads < 1 || o.threads > 1024)

@@ -29,6 +29,9 @@ struct CompileOptions {
   std::string requant = "onnx"; ///< onnx, tflite or single
   bool externalWeights = false; ///< --weights=external
   bool ioInArena = false;       ///< --io=arena
+  int64_t ramBudget = -1;       ///< --ram-budget in bytes; negative: none
+  std::vector<std::pair<std::string, int64_t>> memories; ///< --memory NAME=BYTES
+  bool poisonArena = false;     ///< --poison-arena: a test of the memory plan
   bool profile = false;         ///< --profile: call dlc_profile_begin/end
   unsigned threads = 1;
   std::string stopAfter;        ///< --stop-after

@@ -72,7 +72,10 @@ static void buildLayout(OpPassManager &pm) {
   cleanUp(pm);
 }
 
-static void buildSchedule(OpPassManager &pm) { cleanUp(pm); }
+static void buildSchedule(OpPassManager &pm) {
+  cleanUp(pm);
+  pm.addPass(dlc::createScheduleOperations());
+}
 
 static void buildTile(OpPassManager &pm) {
   pm.addPass(dlc::createPlanKernels());
@@ -102,6 +105,7 @@ static void buildMemory(OpPassManager &pm) {
   pm.addPass(dlc::createLowerCopies());
   pm.addPass(dlc::createAllocateScratch());
   pm.addPass(dlc::createPlanArena());
+  pm.addPass(dlc::createPoisonArena());
   pm.addPass(createCSEPass()); // buffers in one place become one
   pm.addPass(dlc::createOutlineLayers());
   cleanUp(pm);

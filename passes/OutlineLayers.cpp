@@ -28,6 +28,16 @@ bool isSunk(Operation *op) {
   return isCheap(op);
 }
 
+/// Whether no element is ever looked at: a window only lends its shape.
+bool isOnlyShape(Value buffer) {
+  return llvm::all_of(buffer.getUses(), [](OpOperand &use) {
+    if (isa<ViewLikeOpInterface>(use.getOwner()))
+      return isOnlyShape(use.getOwner()->getResult(0));
+    auto generic = dyn_cast<linalg::GenericOp>(use.getOwner());
+    return generic && !generic.isDpsInit(&use) && !generic.payloadUsesValueFromOperand(&use);
+  });
+}
+
 /// Whether the operation does the work of a layer.
 bool isStep(Operation *op) {
   if (isCheap(op) || op->hasTrait<OpTrait::IsTerminator>() || op->hasAttr(dlc::rt::kDims))
@@ -35,22 +45,43 @@ bool isStep(Operation *op) {
   return op->getNumRegions() || isa<memref::CopyOp>(op);
 }
 
-/// [begin, end) of an arena view in bytes; empty when it is none.
-std::optional<std::pair<int64_t, int64_t>> arenaRange(Value v) {
+/// Bytes [first, second) of an arena.
+struct ArenaRange {
+  Value arena;
+  int64_t first, second;
+};
+
+/// What an arena view covers; empty when it is none.
+std::optional<ArenaRange> arenaRange(Value v) {
   auto view = v.getDefiningOp<memref::ViewOp>();
   if (!view)
     return std::nullopt;
   auto offset = getConstantIntValue(view.getByteShift());
   auto type = view.getType();
   if (auto bytes = view->getAttrOfType<IntegerAttr>(dlc::rt::kBytes); offset && bytes)
-    return std::make_pair(*offset, *offset + bytes.getInt());
+    return ArenaRange{view.getSource(), *offset, *offset + bytes.getInt()};
   if (!offset || !type.hasStaticShape())
     return std::nullopt;
   int64_t bits = type.getElementType().isIndex()
                      ? 64
                      : type.getElementTypeBitWidth();
-  return std::make_pair(*offset,
-                        *offset + type.getNumElements() * ((bits + 7) / 8));
+  return ArenaRange{view.getSource(), *offset,
+                    *offset + type.getNumElements() * ((bits + 7) / 8)};
+}
+
+/// The micro-kernel that a layer runs, "loops" when it is none.
+std::string kernelOf(func::FuncOp layer) {
+  std::string text;
+  layer.walk([&](Operation *op) {
+    dlc::nn::KernelAttr kernel;
+    if (auto conv = dyn_cast<dlc::nn::ConvOp>(op))
+      kernel = conv.getKernelAttr();
+    else if (auto matmul = dyn_cast<dlc::nn::MatmulOp>(op))
+      kernel = matmul.getKernelAttr();
+    if (kernel && text.empty())
+      text = (kernel.getKind() + " " + Twine(kernel.getRows()) + "x" + Twine(kernel.getColumns())).str();
+  });
+  return text.empty() ? "loops" : text;
 }
 
 struct OutlineLayers : dlc::impl::OutlineLayersBase<OutlineLayers> {
@@ -126,6 +157,7 @@ struct OutlineLayers : dlc::impl::OutlineLayersBase<OutlineLayers> {
       b.clone(*op, map);
     func::ReturnOp::create(b, loc);
 
+    std::string kernel = kernelOf(layer);
     int64_t macs = 0;
     layer.walk([&](Operation *op) { macs += dlc::nn::countMacs(op); });
     layer->setAttr(
@@ -134,6 +166,7 @@ struct OutlineLayers : dlc::impl::OutlineLayersBase<OutlineLayers> {
             b.getNamedAttr("name", b.getStringAttr(
                                        node.empty() ? name : node)),
             b.getNamedAttr("nodes", b.getStringAttr(dlc::onnx::describeNode(loc))),
+            b.getNamedAttr("kernel", b.getStringAttr(kernel)),
             b.getNamedAttr("macs", b.getI64IntegerAttr(macs)),
         }));
     markDisjoint(layer, arguments.getArrayRef());
@@ -155,7 +188,8 @@ struct OutlineLayers : dlc::impl::OutlineLayersBase<OutlineLayers> {
       bool alone = llvm::none_of(llvm::enumerate(arguments), [&](auto other) {
         auto [j, w] = other;
         auto otherRange = arenaRange(w);
-        return i != j && range && otherRange && range->first < otherRange->second &&
+        return i != j && range && !isOnlyShape(layer.getArgument(j)) && otherRange && range->arena == otherRange->arena &&
+               range->first < otherRange->second &&
                otherRange->first < range->second;
       });
       if (alone)

@@ -288,6 +288,45 @@ def CheckSizes : Pass<"dlc-check-sizes", "::mlir::ModuleOp"> {
                            "::mlir::arith::ArithDialect"];
 }
 
+def ScheduleOperations : Pass<"dlc-schedule-operations", "::mlir::ModuleOp"> {
+  let summary = "order operations such that the least memory is needed at once";
+  let description = [{
+    The operations of the model's function are a graph; any order that respects
+    it is right, but not all need the same memory. Where branches are few the best
+    order is found by dynamic programming over the sets of operations that may be
+    done at some time; otherwise greedily, and the given order is kept when that is
+    no better. Tensors count with their bytes from the operation that makes them to
+    the last one that reads them; elementwise results take their operand's place.
+    ```mlir
+    %a = "large"(%x)
+    %b = "large"(%x)
+    %c = "shrink"(%a)
+    // becomes
+    %a = "large"(%x)
+    %c = "shrink"(%a)
+    %b = "large"(%x)
+    ```
+  }];
+}
+
+def PoisonArena : Pass<"dlc-poison-arena", "::mlir::ModuleOp"> {
+  let summary = "change the bytes of the arena that no tensor owns, for tests";
+  let description = [{
+    With `rt.poison_arena` on the module (dlc-run --poison-arena) a call after every
+    operation of the model's function changes each byte of the arena that holds
+    no tensor that is still read. Results stay as they are unless the plan of
+    dlc-plan-arena, or a kernel that writes over its input, is wrong.
+    ```mlir
+    "op"(%view) : (memref<16xf32>) -> ()
+    // becomes
+    "op"(%view) : (memref<16xf32>) -> ()
+    func.call @net_poison(%arena, %c64, %c128) : (memref<128xi8>, index, index) -> ()
+    ```
+  }];
+  let dependentDialects = ["::mlir::memref::MemRefDialect", "::mlir::arith::ArithDialect",
+                           "::mlir::scf::SCFDialect", "::mlir::func::FuncDialect"];
+}
+
 def PlanArena : Pass<"dlc-plan-arena", "::mlir::ModuleOp"> {
   let summary = "give every buffer an offset in one arena";
   let description = [{
@@ -298,7 +337,12 @@ def PlanArena : Pass<"dlc-plan-arena", "::mlir::ModuleOp"> {
     from elementwise operations in place to results that begin before their
     input does. A size that is known at run time only counts by its upper bound.
     `rt.arena_bytes` and `rt.arena_lower_bound_bytes` (most bytes that
-    are needed at once) are set on the function.
+    are needed at once) are set on the function. `rt.ram_budget` on the module is
+    the most that arena, inputs and outputs may take.
+
+    With `rt.memories` there is one argument for each memory. The buffers with most
+    traffic for each of their bytes go to the first memory as long as they fit, and
+    so on; what the last one cannot hold is an error.
 
     With `rt.io_arena` on the module inputs and outputs lie in the arena, too:
     the arguments go, and `rt.inputs` and `rt.outputs` say at which `arena_offset`.

@@ -4,6 +4,7 @@
 #include "mlir/Dialect/Bufferization/Transforms/BufferViewFlowAnalysis.h"
 #include "passes/memory/Bounds.h"
 #include "passes/memory/Lifetimes.h"
+#include "passes/memory/Memories.h"
 #include "passes/memory/Offsets.h"
 #include "passes/memory/Overlaps.h"
 
@@ -49,12 +50,40 @@ bool isOnlyShape(Value buffer, BufferViewFlowAnalysis &aliases) {
   return true;
 }
 
+/// Bytes that are read and written of a buffer in one inference: a contraction reads
+/// its input once for every product, others what their loops walk over.
+int64_t trafficOf(Value buffer, BufferViewFlowAnalysis &aliases) {
+  int64_t total = 0;
+  for (Value alias : aliases.resolve(buffer))
+    for (OpOperand &use : alias.getUses()) {
+      Operation *user = use.getOwner();
+      auto type = dyn_cast<MemRefType>(alias.getType());
+      if (isa<ViewLikeOpInterface>(user) || !type || !type.hasStaticShape())
+        continue;
+      int64_t elements = type.getNumElements();
+      auto destination = dyn_cast<DestinationStyleOpInterface>(user);
+      if (auto linalg = dyn_cast<linalg::LinalgOp>(user)) {
+        int64_t rounds = 1;
+        for (int64_t range : linalg.getStaticLoopRanges())
+          rounds *= std::max<int64_t>(range, 1);
+        elements = std::max(elements, rounds);
+      } else if (destination && use.getOperandNumber() == 0 && !destination.isDpsInit(&use)) {
+        elements = std::max(elements, dlc::nn::countMacs(user));
+      }
+      total += elements * dlc::memory::elementBytes(type.getElementType());
+    }
+  return total;
+}
+
 /// Adds to the facts of inputs or outputs where in the arena they lie.
-ArrayAttr placed(ArrayAttr facts, ArrayRef<Value> arguments, ArrayRef<Buffer> buffers) {
+ArrayAttr placed(ArrayAttr facts, ArrayRef<Value> arguments, ArrayRef<Buffer> buffers,
+                 ArrayRef<size_t> homes) {
   Builder b(facts.getContext());
   SmallVector<Attribute> result;
-  for (auto [fact, argument, buffer] : llvm::zip_equal(facts, arguments, buffers)) {
+  for (auto [fact, argument, buffer, home] : llvm::zip_equal(facts, arguments, buffers, homes)) {
     NamedAttrList list(cast<DictionaryAttr>(fact));
+    if (home)
+      list.set("memory", b.getI64IntegerAttr(home));
     list.set("arena_offset", b.getI64IntegerAttr(buffer.offset));
     list.set("buffer", TypeAttr::get(argument.getType()));
     result.push_back(list.getDictionary(facts.getContext()));
@@ -68,7 +97,7 @@ bool samePlace(Value x, Value y) {
   y = bufferOf(y);
   auto viewX = x ? x.getDefiningOp<memref::ViewOp>() : memref::ViewOp();
   auto viewY = y ? y.getDefiningOp<memref::ViewOp>() : memref::ViewOp();
-  return viewX && viewY &&
+  return viewX && viewY && viewX.getSource() == viewY.getSource() &&
          getConstantIntValue(viewX.getByteShift()) == getConstantIntValue(viewY.getByteShift());
 }
 
@@ -105,6 +134,51 @@ struct PlanArena : dlc::impl::PlanArenaBase<PlanArena> {
       }
     });
     return result;
+  }
+
+  /// Arena, inputs and outputs must fit --ram-budget.
+  LogicalResult checkBudget(func::FuncOp func, int64_t arena, bool argumentsInArena,
+                            ArrayRef<Value> values, ArrayRef<Buffer> buffers) {
+    auto budget = getOperation()->getAttrOfType<IntegerAttr>(dlc::rt::kRamBudget);
+    if (!budget)
+      return success();
+    int64_t outside = 0;
+    if (!argumentsInArena)
+      for (Value argument : func.getArguments()) {
+        FailureOr<std::optional<int64_t>> bytes = bytesOf(argument);
+        if (failed(bytes))
+          return failure();
+        outside += bytes->value_or(0); // unbounded: a block of the allocator
+      }
+    if (arena + outside <= budget.getInt())
+      return success();
+    auto diag = func.emitError("the model needs ")
+                << arena + outside << " bytes of RAM (arena " << arena
+                << ", inputs and outputs outside it " << outside << "), which is more than --ram-budget="
+                << budget.getInt();
+    // Who needs the most: what is alive when most is.
+    int64_t most = -1, when = 0;
+    for (const Buffer &start : buffers) {
+      int64_t live = 0;
+      for (const Buffer &b : buffers)
+        if (b.first <= start.first && start.first <= b.last)
+          live += b.bytes;
+      if (live > most) {
+        most = live;
+        when = start.first;
+      }
+    }
+    for (auto [value, buffer] : llvm::zip_equal(values, buffers))
+      if (buffer.bytes && buffer.first <= when && when <= buffer.last)
+        diag.attachNote(value.getLoc()) << "most is needed where a tensor of " << buffer.bytes
+                                        << " bytes is alive: " << value.getType();
+    auto optimize = getOperation()->getAttrOfType<StringAttr>(dlc::rt::kOptimize);
+    if (!optimize || optimize.getValue() != "ram")
+      diag.attachNote() << "-Oram needs less, at the price of speed";
+    if (!argumentsInArena)
+      diag.attachNote() << "--io=arena lets inputs and outputs share the arena";
+    diag.attachNote() << "smaller inputs (--shape, --dim) or a quantized model need less";
+    return failure();
   }
 
   LogicalResult plan(func::FuncOp func) {
@@ -148,27 +222,53 @@ struct PlanArena : dlc::impl::PlanArenaBase<PlanArena> {
     }
     std::vector<Overlap> overlaps = findOverlaps(func, values, buffers, lifetimes, aliases);
     int64_t lowerBound = liveBytes(buffers, overlaps, dlc::rt::kArenaAlign);
-    int64_t total = assignOffsets(buffers, overlaps, dlc::rt::kArenaAlign);
+    std::vector<Memory> memories;
+    std::vector<size_t> homes(buffers.size(), 0);
+    if (auto list = getOperation()->getAttrOfType<ArrayAttr>(dlc::rt::kMemories))
+      for (auto memory : list.getAsRange<DictionaryAttr>())
+        memories.push_back({memory.getAs<StringAttr>("name").str(),
+                            memory.getAs<IntegerAttr>("bytes").getInt()});
+    if (memories.empty())
+      memories.push_back({"", INT64_MAX});
+    std::vector<int64_t> traffic;
+    if (memories.size() > 1)
+      for (Value value : values)
+        traffic.push_back(trafficOf(value, aliases));
+    placeInMemories(buffers, overlaps, traffic, dlc::rt::kArenaAlign, memories, homes);
+    int64_t total = 0;
+    for (const Memory &memory : memories) {
+      total += memory.used;
+      if (memory.used > memory.capacity)
+        return func.emitError("the model needs ")
+               << memory.used << " bytes of memory '" << memory.name << "', which has "
+               << memory.capacity << "; " << lowerBound << " bytes are the least in all memories";
+    }
     if (total > (int64_t{1} << 40))
       return func.emitError("the arena would need ") << total << " bytes";
 
-    OpBuilder b(func.getContext());
-    auto arenaType = MemRefType::get({total}, b.getI8Type());
-    auto attrs = b.getDictionaryAttr(
-        b.getNamedAttr(dlc::rt::kArena, b.getUnitAttr()));
-    if (failed(func.insertArgument(0, arenaType, attrs, func.getLoc())))
+    bool argumentsInArena = values.size() > numAllocs;
+    if (failed(checkBudget(func, total, argumentsInArena, values, buffers)))
       return failure();
-    Value arena = func.getArgument(0);
+
+    OpBuilder b(func.getContext());
+    for (auto [i, memory] : llvm::enumerate(memories)) {
+      auto arenaType = MemRefType::get({memory.used}, b.getI8Type());
+      Attribute name = memories.size() > 1 ? Attribute(b.getStringAttr(memory.name)) : b.getUnitAttr();
+      auto attrs = b.getDictionaryAttr(b.getNamedAttr(dlc::rt::kArena, name));
+      if (failed(func.insertArgument(i, arenaType, attrs, func.getLoc())))
+        return failure();
+    }
     if (values.size() > numAllocs) {
       ArrayRef<Value> arguments = ArrayRef(values).drop_front(numAllocs);
       ArrayRef<Buffer> places = ArrayRef(buffers).drop_front(numAllocs);
+      ArrayRef<size_t> in = ArrayRef(homes).drop_front(numAllocs);
       size_t n = inputs.size();
       func->setAttr(dlc::rt::kInputs,
-                    placed(inputs, arguments.take_front(n), places.take_front(n)));
+                    placed(inputs, arguments.take_front(n), places.take_front(n), in.take_front(n)));
       func->setAttr(dlc::rt::kOutputs,
-                    placed(outputs, arguments.drop_front(n), places.drop_front(n)));
+                    placed(outputs, arguments.drop_front(n), places.drop_front(n), in.drop_front(n)));
     }
-    for (auto [value, buffer] : llvm::zip_equal(values, buffers)) {
+    for (auto [i, value, buffer] : llvm::enumerate(values, buffers)) {
       if (Operation *alloc = value.getDefiningOp())
         b.setInsertionPoint(alloc);
       else
@@ -179,17 +279,20 @@ struct PlanArena : dlc::impl::PlanArenaBase<PlanArena> {
       ValueRange sizes;
       if (auto alloc = value.getDefiningOp<memref::AllocOp>())
         sizes = alloc.getDynamicSizes();
-      auto view =
-          memref::ViewOp::create(b, value.getLoc(), type, arena, offset, sizes);
+      auto view = memref::ViewOp::create(b, value.getLoc(), type, func.getArgument(homes[i]),
+                                         offset, sizes);
       if (!type.hasStaticShape())
         view->setAttr(dlc::rt::kBytes, b.getI64IntegerAttr(buffer.bytes));
+      if (i >= numAllocs)
+        view->setAttr(i < numAllocs + inputs.size() ? dlc::rt::kIsInput : dlc::rt::kIsOutput,
+                      b.getUnitAttr());
       value.replaceAllUsesWith(view.getResult());
       if (Operation *alloc = value.getDefiningOp())
         alloc->erase();
     }
     if (values.size() > numAllocs) {
       llvm::BitVector arguments(func.getNumArguments());
-      arguments.set(1, 1 + numIo);
+      arguments.set(memories.size(), memories.size() + numIo);
       if (failed(func.eraseArguments(arguments)))
         return failure();
     }

@@ -453,8 +453,10 @@ LogicalResult Printer::printEntry(func::FuncOp fn) {
     Value arg;
     bool isConst;
   };
-  llvm::SmallVector<Parameter> params{{"void *", "arena", fn.getArgument(0), false}};
-  unsigned at = 1;
+  llvm::SmallVector<Parameter> params;
+  unsigned at = 0;
+  for (const codegen::MemoryInfo &memory : info->memories)
+    params.push_back({"void *", memory.name, fn.getArgument(at++), false});
   for (auto *list : {&info->inputs, &info->outputs})
     for (const codegen::TensorInfo &tensor : *list) {
       os << "//   " << tensor.identifier << ": ";
@@ -555,6 +557,8 @@ void Printer::printModel() {
   if (!info->takesDims)
     os << "  (void)dims;\n";
   os << "  return " << info->entry << "(arena";
+  for (const codegen::MemoryInfo &memory : llvm::drop_begin(info->memories))
+    os << ", static_cast<unsigned char *>(arena) + " << memory.offset;
   for (auto *list : {&info->inputs, &info->outputs})
     for (auto [i, tensor] : llvm::enumerate(*list))
       if (!tensor.arenaOffset)

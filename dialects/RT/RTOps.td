@@ -15,6 +15,12 @@ def RT_Dialect : Dialect {
     about the processor. Discardable attributes of this dialect:
     - `rt.name` (module): prefix of every generated symbol
     - `rt.io_arena` (module): inputs and outputs lie in the arena
+    - `rt.poison_arena` (module, unit): bytes of the arena that no tensor owns
+      change between operations (a test of the memory plan)
+    - `rt.ram_budget` (module, i64): bytes that arena, inputs and outputs may take
+    - `rt.memories` (module): array of dictionaries {name, bytes}, the fastest
+      memory first; without it there is one arena of any size
+    - `rt.is_input`, `rt.is_output` (memref.view, unit): where the arena holds one
     - `rt.optimize` (module): "speed", "size" or "ram"; `rt.requant`: "onnx", "tflite" or "single"
     - `rt.profile` (module, unit): layers call dlc_profile_begin/end
     - `rt.threads` (module, i64)

@@ -1,5 +1,7 @@
 // This file emits the depthwise convolution kernel: channels in lanes.
 #include "passes/kernels/Tile.h"
+#include "passes/memory/Lifetimes.h"
+#include "passes/memory/Overlaps.h"
 
 using namespace mlir;
 using namespace dlc::kernels;
@@ -103,4 +105,40 @@ void dlc::kernels::emitDepthwise(nn::ConvOp op, rt::TargetAttr target) {
       };
   outer(b, {});
   op.erase();
+}
+
+std::optional<Overlap> dlc::kernels::overlapOfDepthwise(nn::ConvOp op) {
+  auto in = cast<MemRefType>(op.getInput().getType());
+  auto out = cast<MemRefType>(op.getInit().getType());
+  if (!in.getLayout().isIdentity() || !out.getLayout().isIdentity() || op.isPadded())
+    return std::nullopt;
+  int64_t rank = op.getSpatialRank(), height = op.getKernelAttr().getRows();
+  int64_t element = memory::elementBytes(in.getElementType());
+  if (memory::elementBytes(out.getElementType()) != element)
+    return std::nullopt;
+  // Loops of emitDepthwise: batch, spatial dimensions, blocks of the last one,
+  // channels. All taps of a block are read before it is stored, and vectors of
+  // channels are read and stored at once: no later than one channel after the other.
+  SmallVector<int64_t> rounds, from, to;
+  int64_t inStride = element, outStride = element;
+  rounds.push_back(out.getDimSize(rank + 1));
+  from.push_back(inStride);
+  to.push_back(outStride);
+  for (int64_t d = rank; d >= 0; --d) {
+    inStride *= in.getDimSize(d + 1);
+    outStride *= out.getDimSize(d + 1);
+    int64_t block = d == rank && rank > 0 ? height : 1;
+    int64_t step = d > 0 ? op.getStrides()[d - 1] : 1;
+    rounds.push_back(llvm::divideCeil(out.getDimSize(d), block));
+    from.push_back(inStride * step * block);
+    to.push_back(outStride * block);
+  }
+  std::reverse(rounds.begin(), rounds.end());
+  std::reverse(from.begin(), from.end());
+  std::reverse(to.begin(), to.end());
+  int64_t channelsOfRow = out.getDimSize(rank + 1) * element;
+  auto distance = memory::nestDistance(rounds, from, to, (height - 1) * channelsOfRow + element);
+  if (!distance)
+    return std::nullopt;
+  return Overlap{-*distance, false};
 }

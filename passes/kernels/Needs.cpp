@@ -2,6 +2,7 @@
 #include "passes/kernels/Needs.h"
 
 #include "passes/kernels/mve/Mve.h"
+#include "passes/kernels/Tile.h"
 
 using namespace mlir;
 
@@ -25,5 +26,7 @@ int64_t dlc::kernels::scratchBytes(Operation *op) {
 }
 
 std::optional<dlc::kernels::Overlap> dlc::kernels::overlapOf(Operation *op) {
+  if (kindOf(op) == "depthwise")
+    return overlapOfDepthwise(cast<dlc::nn::ConvOp>(op));
   return kindOf(op).starts_with("mve_") ? mve::overlapOf(op) : std::nullopt;
 }

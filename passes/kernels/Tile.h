@@ -2,6 +2,7 @@
 #pragma once
 
 #include "passes/kernels/Epilogue.h"
+#include "passes/kernels/Needs.h"
 
 namespace dlc::kernels {
 
@@ -67,5 +68,8 @@ mlir::Value offsetBy(mlir::ImplicitLocOpBuilder &b, mlir::Value a, int64_t offse
 void emitGemm(nn::ConvOp op, rt::TargetAttr target);
 void emitGemm(nn::MatmulOp op, rt::TargetAttr target);
 void emitDepthwise(nn::ConvOp op, rt::TargetAttr target);
+/// How far the output of emitDepthwise may lie over its input: positions in order,
+/// blocks of rows * all channels.
+std::optional<Overlap> overlapOfDepthwise(nn::ConvOp op);
 
 } // namespace dlc::kernels

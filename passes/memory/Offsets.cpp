@@ -11,6 +11,8 @@ namespace {
 /// Steps (looks at a neighbour of a buffer) that a search may take: below half a
 /// second on a slow machine.
 constexpr int64_t kSearchSteps = 20'000'000;
+/// The same for one of many questions whether something fits.
+constexpr int64_t kTrialSteps = 200'000;
 /// Up to this many buffers every order is tried: 5,040 of them.
 constexpr size_t kExhaustive = 7;
 
@@ -79,7 +81,8 @@ public:
     return alignUp(total, align);
   }
 
-  int64_t run(int64_t lowerBound) {
+  int64_t run(int64_t lowerBound, int64_t maxSteps) {
+    this->maxSteps = maxSteps;
     std::vector<size_t> order = bestSimpleOrder();
     if (bestTotal <= lowerBound || order.size() < 2)
       return finish();
@@ -168,7 +171,7 @@ private:
       else
         std::rotate(list.begin() + from, list.begin() + from + 1, list.begin() + to + 1);
     };
-    while (bestTotal > lowerBound && steps < kSearchSteps) {
+    while (bestTotal > lowerBound && steps < maxSteps) {
       // Positions in the order of what ends at the top.
       tops.clear();
       for (size_t i = 0; i < n; ++i)
@@ -208,7 +211,7 @@ private:
   std::vector<bool> placed;
   std::vector<std::pair<int64_t, int64_t>> holes;
   std::vector<size_t> tops, bestOrder;
-  int64_t bestTotal = -1, steps = 0;
+  int64_t bestTotal = -1, steps = 0, maxSteps = 0;
 };
 } // namespace
 
@@ -252,6 +255,8 @@ int64_t dlc::memory::liveBytes(const std::vector<Buffer> &buffers,
 }
 
 int64_t dlc::memory::assignOffsets(std::vector<Buffer> &buffers,
-                                   const std::vector<Overlap> &overlaps, int64_t align) {
-  return Search(buffers, overlaps, align).run(liveBytes(buffers, overlaps, align));
+                                   const std::vector<Overlap> &overlaps, int64_t align,
+                                   int64_t enough) {
+  return Search(buffers, overlaps, align).run(
+      std::max(enough, liveBytes(buffers, overlaps, align)), enough ? kTrialSteps : kSearchSteps);
 }

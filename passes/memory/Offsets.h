@@ -29,8 +29,9 @@ int64_t liveBytes(const std::vector<Buffer> &buffers, const std::vector<Overlap>
 
 /// Assigns offsets (multiples of `align`) and returns the arena's size. First-fit
 /// placement in several orders, then a search for a better order that stops at
-/// the lower bound or after a fixed amount of work: the same answer every time.
+/// the lower bound, at `enough` bytes, or after a fixed amount of work: the same answer
+/// every time.
 int64_t assignOffsets(std::vector<Buffer> &buffers, const std::vector<Overlap> &overlaps,
-                      int64_t align);
+                      int64_t align, int64_t enough = 0);
 
 } // namespace dlc::memory

@@ -2,6 +2,7 @@
 #include "passes/memory/Overlaps.h"
 
 #include "mlir/Interfaces/ViewLikeInterface.h"
+#include "passes/kernels/Needs.h"
 #include "passes/memory/Lifetimes.h"
 
 using namespace mlir;
@@ -132,35 +133,47 @@ static void overlapsOfEpilogue(ValueRange operands, Value init,
   }
 }
 
-/// Whether the operation could run on several threads or in vectors whose loads and
-/// stores LLVM orders by comparing addresses at run time: then only operands that
-/// start where the output starts are worth it.
-static bool isVectorized(Operation *op) {
+/// What the micro-kernel says of its first input.
+static void overlapsOfKernel(Operation *op, Value input, Value init,
+                             SmallVectorImpl<OperandOverlap> &result) {
+  std::optional<dlc::kernels::Overlap> overlap = dlc::kernels::overlapOf(op);
+  if (overlap && bufferOf(input) && bufferOf(init))
+    result.push_back({input, init, -overlap->distance, overlap->exactly});
+}
+
+/// Whether only operands that start where the output starts are worth it: LLVM
+/// orders vectors' loads and stores by comparing addresses at run time otherwise,
+/// and where memory is plenty time counts.
+static bool isInPlaceOnly(Operation *op) {
   auto module = op->getParentOfType<ModuleOp>();
   dlc::rt::TargetAttr target = dlc::rt::targetOf(module);
   auto optimize = module->getAttrOfType<StringAttr>(dlc::rt::kOptimize);
-  return target && target.getVectorBits() > 0 && !(optimize && optimize.getValue() == "ram");
+  if (!target || (optimize && optimize.getValue() == "ram"))
+    return false;
+  return target.getHosted() || (isa<linalg::GenericOp>(op) && target.getVectorBits() > 0);
 }
 
 SmallVector<OperandOverlap> dlc::memory::overlapsOf(Operation *op) {
   SmallVector<OperandOverlap> result;
   if (auto generic = dyn_cast<linalg::GenericOp>(op)) {
     overlapsOfGeneric(generic, result);
-    if (isVectorized(op)) {
-      llvm::erase_if(result, [](const OperandOverlap &o) { return o.distance < 0; });
-      for (OperandOverlap &o : result) {
-        o.distance = 0;
-        o.exact = true;
-      }
-    }
   } else if (auto conv = dyn_cast<dlc::nn::ConvOp>(op)) {
+    overlapsOfKernel(op, conv.getInput(), conv.getInit(), result);
     overlapsOfEpilogue(conv.getEpilogueInputs(), conv.getInit(), result);
   } else if (auto matmul = dyn_cast<dlc::nn::MatmulOp>(op)) {
+    overlapsOfKernel(op, matmul.getA(), matmul.getInit(), result);
     overlapsOfEpilogue(matmul.getEpilogueInputs(), matmul.getInit(), result);
   } else if (auto copy = dyn_cast<memref::CopyOp>(op)) {
     // In one place it copies nothing; dlc-plan-arena drops it then.
     if (bufferOf(copy.getSource()) && bufferOf(copy.getTarget()))
       result.push_back({copy.getSource(), copy.getTarget(), 0, true});
+  }
+  if (!result.empty() && isInPlaceOnly(op)) {
+    llvm::erase_if(result, [](const OperandOverlap &o) { return o.exact ? o.distance != 0 : o.distance < 0; });
+    for (OperandOverlap &o : result) {
+      o.distance = 0;
+      o.exact = true;
+    }
   }
   return result;
 }

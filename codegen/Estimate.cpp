@@ -1,0 +1,113 @@
+// This file estimates instructions of layers.
+#include "codegen/Estimate.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Arith/Utils/Utils.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/IR/SymbolTable.h"
+#include "mlir/Interfaces/ViewLikeInterface.h"
+
+using namespace mlir;
+
+namespace {
+/// A floating-point operation that is a call into the compiler's library.
+constexpr uint64_t kSoftFloat = 40;
+/// Rounds of a loop whose end is not known.
+constexpr uint64_t kUnknownRounds = 8;
+
+class Estimate {
+public:
+  explicit Estimate(dlc::rt::TargetAttr target) : target(target) {}
+
+  uint64_t ofRegion(Region &region) {
+    uint64_t sum = 0;
+    for (Block &block : region)
+      for (Operation &op : block)
+        sum = llvm::SaturatingAdd(sum, of(&op));
+    return sum;
+  }
+
+private:
+  uint64_t of(Operation *op) {
+    if (auto loop = dyn_cast<scf::ForOp>(op))
+      return llvm::SaturatingMultiply(rounds(loop), ofRegion(loop.getRegion()) + 2);
+    if (auto loop = dyn_cast<scf::WhileOp>(op))
+      return kUnknownRounds * (ofRegion(loop.getBefore()) + ofRegion(loop.getAfter()) + 1);
+    if (op->getNumRegions()) {
+      // One of them runs.
+      uint64_t most = 0;
+      for (Region &region : op->getRegions())
+        most = std::max(most, ofRegion(region));
+      return most + 1;
+    }
+    if (auto call = dyn_cast<func::CallOp>(op)) {
+      auto callee = SymbolTable::lookupNearestSymbolFrom<func::FuncOp>(op, call.getCalleeAttr());
+      return 4 + (callee && depth++ < 8 ? ofRegion(callee.getBody()) : 0);
+    }
+    if (op->hasTrait<OpTrait::IsTerminator>() || op->hasTrait<OpTrait::ConstantLike>() ||
+        isa<ViewLikeOpInterface, memref::GetGlobalOp, memref::DimOp, memref::AllocaOp,
+            vector::BroadcastOp, vector::ExtractOp, vector::InsertOp>(op))
+      return 0;
+    if (auto copy = dyn_cast<memref::CopyOp>(op)) {
+      auto type = cast<MemRefType>(copy.getTarget().getType());
+      return type.hasStaticShape() ? type.getNumElements() / 2 + 10 : 10;
+    }
+    Type type = op->getNumResults() ? op->getResult(0).getType() : Type();
+    if (!type) // a store
+      for (Value operand : op->getOperands())
+        if (!isa<MemRefType, IndexType>(operand.getType()))
+          type = operand.getType();
+    if (!type || type.isIndex())
+      return 0; // addressing
+    bool isMemory = isa<memref::LoadOp, memref::StoreOp, vector::LoadOp, vector::StoreOp,
+                        vector::MaskedLoadOp, vector::MaskedStoreOp>(op);
+    return registers(type) * (isMemory ? 1 : work(op, type));
+  }
+
+  /// Registers that a value of `type` takes.
+  uint64_t registers(Type type) {
+    if (auto vector = dyn_cast<VectorType>(type)) {
+      uint64_t bits = std::max<uint64_t>(vector.getElementType().isIntOrFloat() ? vector.getElementTypeBitWidth() : 32, 8) *
+                      vector.getNumElements();
+      return target.getVectorBits() ? llvm::divideCeil(bits, target.getVectorBits()) : vector.getNumElements();
+    }
+    return type.isIntOrFloat() ? llvm::divideCeil(type.getIntOrFloatBitWidth(), target.getIndexBits() == 64 ? 64 : 32) : 1;
+  }
+
+  /// Instructions for one register's worth of arithmetic.
+  uint64_t work(Operation *op, Type type) {
+    Type element = getElementTypeOrSelf(type);
+    Type operand = op->getNumOperands() ? getElementTypeOrSelf(op->getOperand(0).getType()) : element;
+    bool wide = element.isF64() || operand.isF64();
+    bool isFloat = isa<FloatType>(element) || isa<FloatType>(operand);
+    if (isFloat && !isa<arith::SelectOp>(op) && !(wide ? target.getFpuF64() : target.getFpuF32()))
+      return kSoftFloat;
+    if (isa<arith::DivSIOp, arith::DivUIOp, arith::DivFOp, math::SqrtOp>(op))
+      return 4;
+    return 1;
+  }
+
+  static uint64_t rounds(scf::ForOp loop) {
+    auto begin = getConstantIntValue(loop.getLowerBound()), end = getConstantIntValue(loop.getUpperBound()),
+         step = getConstantIntValue(loop.getStep());
+    if (!end && begin && step && *step > 0)
+      if (auto least = loop.getUpperBound().getDefiningOp<arith::MinSIOp>())
+        end = getConstantIntValue(least.getRhs());
+    if (!begin || !end || !step || *step <= 0)
+      return kUnknownRounds;
+    return *end > *begin ? llvm::divideCeil(*end - *begin, *step) : 0;
+  }
+
+  dlc::rt::TargetAttr target;
+  unsigned depth = 0;
+};
+} // namespace
+
+uint64_t dlc::codegen::estimateInstructions(func::FuncOp function, rt::TargetAttr target) {
+  // Entry, exit and a few saved registers.
+  return 8 + Estimate(target).ofRegion(function.getBody());
+}
