@@ -724,8 +724,11 @@ LogicalResult Printer::printMath(Operation &op) {
       return builtin("ceil");
     if (isa<math::TruncOp>(op))
       return builtin("trunc");
-    if (isa<math::RoundEvenOp>(op))
-      return builtin("roundeven");
+    if (isa<math::RoundEvenOp>(op)) {
+      helpers.insert("round_even");
+      define(result, call("round_even", {expr(op.getOperand(0))}));
+      return success();
+    }
     if (isa<math::RoundOp>(op))
       return builtin("round");
     if (isa<math::SqrtOp>(op)) {

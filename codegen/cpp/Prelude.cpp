@@ -48,6 +48,24 @@ template <class T> T mulhigh(T a, T b) {
   }
 }
 )"},
+    {"round_even", R"(// To the nearest integer, ties to even.
+template <class T> T round_even(T x) {
+#if defined(__arm__) && !defined(__clang__)
+  // g++ would call a function of libm, but cores with FPv5 have an instruction.
+  T y;
+  if constexpr (sizeof(T) == 4)
+    __asm__("vrintn.f32 %0, %1" : "=t"(y) : "t"(x));
+  else
+    __asm__("vrintn.f64 %P0, %P1" : "=w"(y) : "w"(x));
+  return y;
+#else
+  if constexpr (sizeof(T) == 4)
+    return __builtin_roundevenf(x);
+  else
+    return __builtin_roundeven(x);
+#endif
+}
+)"},
     {"leading_zeros", R"(template <class T> int leading_zeros(T x) {
   if (x == 0)
     return 8 * sizeof(T);
