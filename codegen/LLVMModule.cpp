@@ -116,6 +116,9 @@ codegen::translateToLLVM(mlir::ModuleOp lowered, llvm::LLVMContext &context,
 llvm::TargetLibraryInfoImpl codegen::libraryFunctions(const llvm::Triple &triple) {
   llvm::TargetLibraryInfoImpl library(triple);
   library.disableAllFunctions();
+  // Vector loops of Helium are faster than most C libraries: they stay loops.
+  if (triple.getSubArch() == llvm::Triple::ARMSubArch_v8_1m_mainline)
+    return library;
   for (llvm::LibFunc function :
        {llvm::LibFunc_memcpy, llvm::LibFunc_memmove, llvm::LibFunc_memset})
     library.setAvailable(function);

@@ -1,5 +1,6 @@
 // This file applies the epilogues of contractions to scalars and vectors.
 #include "passes/kernels/Epilogue.h"
+#include "passes/kernels/mve/Mve.h"
 
 #include "mlir/IR/IRMapping.h"
 
@@ -26,12 +27,16 @@ static Contraction view(Operation *op) {
 }
 
 /// Indices of the element of an epilogue operand for the result at `at`.
-static SmallVector<Value> operandIndices(const Contraction &c, Value operand,
-                                         ValueRange at) {
+static SmallVector<Value> operandIndices(ImplicitLocOpBuilder &b, Operation *op,
+                                         const Contraction &c, Value operand, ValueRange at) {
   auto type = cast<MemRefType>(operand.getType());
   auto init = cast<MemRefType>(c.init.getType());
-  if (type.getRank() == 1 && init.getRank() != 1)
+  if (type.getRank() == 1 && init.getRank() != 1) {
+    auto conv = dyn_cast<dlc::nn::ConvOp>(op);
+    if (conv && conv.getFilterShape() && conv.getKernelAttr().getKind() == "mve_depthwise")
+      return {mve::operandAt(b, at[c.channelDim])};
     return {at[c.channelDim]};
+  }
   return SmallVector<Value>(at.begin(), at.end());
 }
 
@@ -42,7 +47,7 @@ Value dlc::kernels::applyEpilogue(ImplicitLocOpBuilder &b, Operation *op,
   map.map(c.block.getArgument(0), accumulator);
   for (auto [arg, operand] :
        llvm::zip_equal(c.block.getArguments().drop_front(), c.epilogueInputs))
-    map.map(arg, memref::LoadOp::create(b, operand, operandIndices(c, operand, at)));
+    map.map(arg, memref::LoadOp::create(b, operand, operandIndices(b, op, c, operand, at)));
   for (Operation &inner : c.block.without_terminator())
     b.clone(inner, map);
   return map.lookupOrDefault(c.block.getTerminator()->getOperand(0));
@@ -72,7 +77,7 @@ Value dlc::kernels::applyEpilogueVector(ImplicitLocOpBuilder &b, Operation *op,
   for (auto [arg, operand] :
        llvm::zip_equal(c.block.getArguments().drop_front(), c.epilogueInputs)) {
     VectorType loaded = vectorOf(arg.getType());
-    SmallVector<Value> indices = operandIndices(c, operand, at);
+    SmallVector<Value> indices = operandIndices(b, op, c, operand, at);
     if (mask) {
       Value zero = arith::ConstantOp::create(b, b.getZeroAttr(loaded));
       map.map(arg, vector::MaskedLoadOp::create(b, loaded, operand, indices, mask, zero));

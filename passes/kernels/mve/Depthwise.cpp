@@ -21,7 +21,7 @@ namespace {
 /// for every input: the magnitudes of their weights sum up to 255 or less in every
 /// channel (inputs have magnitudes up to 128).
 std::vector<std::vector<int64_t>> groupTaps(nn::ConvOp op) {
-  DepthwiseWeights w = depthwiseWeights(op);
+  DepthwiseOrder w = depthwiseOrder(op);
   std::vector<std::vector<int64_t>> groups;
   DenseElementsAttr value;
   if (auto get = op.getFilter().getDefiningOp<memref::GetGlobalOp>())
@@ -34,9 +34,7 @@ std::vector<std::vector<int64_t>> groupTaps(nn::ConvOp op) {
   }
   SmallVector<int8_t> data(value.getValues<int8_t>());
   auto magnitude = [&](int64_t tap, int64_t c) {
-    int64_t at = w.dense ? tap * w.pitch() + c
-                         : (c / kLanes * w.taps + tap) * kLanes + c % kLanes;
-    return std::abs(static_cast<int>(data[at]));
+    return std::abs(static_cast<int>(data[w.weightAt(c / kLanes, tap, c % kLanes)]));
   };
   // First fit, the largest positions first.
   std::vector<std::pair<int64_t, int64_t>> order;
@@ -74,7 +72,7 @@ std::vector<std::vector<int64_t>> groupTaps(nn::ConvOp op) {
 class Depthwise {
 public:
   Depthwise(ImplicitLocOpBuilder &b, nn::ConvOp op)
-      : op(op), c(op), weights(depthwiseWeights(op)), epilogue(op), groups(groupTaps(op)),
+      : op(op), c(op), order(depthwiseOrder(op)), epilogue(op), groups(groupTaps(op)),
         input(b, op.getInput()), output(b, op.getInit()), scratch(op.getScratch()) {
     plane = op.getSpatialRank() == 2;
     rowStride = plane ? input.strides[1] : 0;
@@ -97,7 +95,7 @@ public:
         for (int64_t ky = 0; ky < c.kernelH; ++ky)
           rows.push_back(slot(jb, plus(jb, times(jb, y, c.strideH), ky * c.dilationH)));
         Value to = plus(jb, times(jb, n, output.strides[0]), times(jb, y, outRow));
-        if (weights.dense && outColumn == c.outC && hasDenseOperands())
+        if (order.dense && outColumn == c.outC && hasDenseOperands())
           emitDense(jb, rows, n, y, to);
         else
           emitBlocks(jb, rows, n, y, to);
@@ -164,46 +162,43 @@ private:
     return true;
   }
 
-  /// Sixteen channels at a time, position by position.
+  /// Sixteen channels at a time, position by position. Channels are the inner loop:
+  /// nothing there is the same in the next round, which would be kept on the stack.
   void emitBlocks(ImplicitLocOpBuilder &b, ArrayRef<Value> rows, Value n, Value y, Value to) {
-    auto block = [&](ImplicitLocOpBuilder &ib, Value channel, int64_t valid) {
-      plainLoop(ib, 0, c.outW, 1, [&](ImplicitLocOpBuilder &jb, Value x) {
-        Value first = valid < kLanes ? index(jb, valid) : Value();
+    int64_t whole = c.outC / kLanes, rest = c.outC % kLanes;
+    plainLoop(b, 0, c.outW, 1, [&](ImplicitLocOpBuilder &ib, Value x) {
+      auto block = [&](ImplicitLocOpBuilder &jb, Value vector, Value first) {
+        Value channel = times(jb, vector, kLanes);
         Value from = plus(jb, times(jb, x, c.strideW * c.inC), channel);
-        Value weight = weights.dense ? channel : times(jb, channel, weights.taps);
-        emitVector(jb, rows, from, weight, channel,
-                   plus(jb, plus(jb, to, times(jb, x, outColumn)), channel),
-                   operandAt(n, y, x, channel), first);
-      });
-    };
-    int64_t whole = c.outC / kLanes * kLanes;
-    plainLoop(b, 0, whole, kLanes,
-              [&](ImplicitLocOpBuilder &ib, Value channel) { block(ib, channel, kLanes); });
-    if (c.outC % kLanes)
-      block(b, index(b, whole), c.outC % kLanes);
+        Value result = plus(jb, plus(jb, to, times(jb, x, outColumn)), channel);
+        emitVector(jb, rows, from, vector, result, operandAt(n, y, x, channel), first);
+      };
+      plainLoop(ib, 0, whole, 1,
+                [&](ImplicitLocOpBuilder &jb, Value vector) { block(jb, vector, Value()); });
+      if (rest)
+        block(ib, index(ib, whole), index(ib, rest));
+    });
   }
 
   /// Sixteen neighbouring elements of a row at a time, whatever their channel.
   void emitDense(ImplicitLocOpBuilder &b, ArrayRef<Value> rows, Value n, Value y, Value to) {
-    int64_t size = c.outW * c.outC;
-    bool phased = kLanes % c.outC != 0; // vectors start at different channels
+    int64_t size = c.outW * c.outC, vectors = order.vectors();
     bool ragged = size % kLanes != 0;
     SmallVector<Value> start;
-    if (phased)
+    if (vectors > 1)
       start.push_back(index(b, 0));
     carryLoop(b, 0, size, kLanes, start,
               [&](ImplicitLocOpBuilder &ib, Value at, ValueRange carried) -> SmallVector<Value> {
-                Value channel = phased ? carried[0] : index(ib, 0);
+                Value vector = vectors > 1 ? carried[0] : index(ib, 0);
                 Value first = ragged ? arith::SubIOp::create(ib, index(ib, size), at).getResult() : Value();
                 // Operands of the output's shape: their row is as long as this one.
-                emitVector(ib, rows, at, channel, channel, plus(ib, to, at),
+                emitVector(ib, rows, at, vector, plus(ib, to, at),
                            operandAt(n, y, index(ib, 0), at), first);
-                if (!phased)
+                if (vectors == 1)
                   return {};
-                Value next = plus(ib, channel, kLanes % c.outC);
-                Value wrapped = plus(ib, next, -c.outC);
-                Value over = arith::CmpIOp::create(ib, arith::CmpIPredicate::sge, wrapped, index(ib, 0));
-                return {arith::SelectOp::create(ib, over, wrapped, next)};
+                Value next = plus(ib, vector, 1);
+                Value wraps = arith::CmpIOp::create(ib, arith::CmpIPredicate::eq, next, index(ib, vectors));
+                return {arith::SelectOp::create(ib, wraps, index(ib, 0), next)};
               });
   }
 
@@ -214,24 +209,20 @@ private:
   }
 
   /// Sixteen results. `from`: elements from the start of a row to the first input;
-  /// `channel`: where operands with one element a channel are read.
-  void emitVector(ImplicitLocOpBuilder &b, ArrayRef<Value> rows, Value from, Value weight,
-                  Value channel, Value to, ArrayRef<Value> at, Value first) {
+  /// `vector`: which weights and operands with one element a channel.
+  void emitVector(ImplicitLocOpBuilder &b, ArrayRef<Value> rows, Value from, Value vector,
+                  Value to, ArrayRef<Value> at, Value first) {
     SmallVector<Value> sums;
-    if (epilogue.bias())
-      llvm::append_range(sums, arm_mve::Vld4Op::create(b, TypeRange{words, words, words, words},
-                                                       epilogue.bias(), ValueRange{channel})
-                                   .getResults());
+    Value weight = times(b, vector, order.taps * kLanes);
     for (ArrayRef<int64_t> group : groups) {
       Value low, high; // sums of even and odd lanes
       for (int64_t tap : group) {
         int64_t ky = tap / c.kernelW, kx = tap % c.kernelW;
         Value xAt = plus(b, plus(b, rows[ky], from), kx * c.dilationW * c.inC);
         Value x = arm_mve::LoadOp::create(b, bytes, scratch, ValueRange{xAt}, Value(), false);
-        int64_t tapAt = tap * (weights.dense ? weights.pitch() : kLanes);
         Value w = arm_mve::LoadOp::create(b, bytes, op.getFilter(),
-                                          ValueRange{plus(b, weight, tapAt)}, Value(),
-                                          /*words=*/!weights.dense);
+                                          ValueRange{plus(b, weight, tap * kLanes)}, Value(),
+                                          /*words=*/true);
         Value even = arm_mve::VmullOp::create(b, halves, x, w, false);
         Value odd = arm_mve::VmullOp::create(b, halves, x, w, true);
         low = low ? arith::AddIOp::create(b, low, even).getResult() : even;
@@ -239,9 +230,18 @@ private:
       }
       addWidened(b, sums, low, high);
     }
-    SmallVector<SmallVector<Value>> operands = loadOperands(b, channel, at, first);
-    for (int64_t r = 0; r < 4; ++r)
-      sums[r] = epilogue.applyUnclamped(b, sums[r], [&](unsigned i) { return operands[i][r]; });
+    auto perChannel = [&](Value operand, int64_t r) -> Value {
+      Value operandAt = plus(b, times(b, vector, kLanes), 4 * r);
+      return arm_mve::LoadOp::create(b, words, operand, ValueRange{operandAt}, Value(), false);
+    };
+    SmallVector<SmallVector<Value>> full = loadOperands(b, at, first);
+    for (int64_t r = 0; r < 4; ++r) {
+      if (epilogue.bias())
+        sums[r] = arith::AddIOp::create(b, sums[r], perChannel(epilogue.bias(), r));
+      sums[r] = epilogue.applyUnclamped(b, sums[r], [&](unsigned i) {
+        return epilogue.isPerChannel(i) ? perChannel(epilogue.operands()[i], r) : full[i][r];
+      });
+    }
     // Lanes 0, 4, ... and 2, 6, ... become the even lanes, the others the odd ones.
     Value even = narrow(b, sums[0], sums[2], halves, epilogue.shift());
     Value odd = narrow(b, sums[1], sums[3], halves, epilogue.shift());
@@ -276,18 +276,14 @@ private:
     return arm_mve::VqmovnOp::create(b, type, half, odd, shift, true);
   }
 
-  /// Lanes r, r + 4, ... of every operand but the bias.
-  SmallVector<SmallVector<Value>> loadOperands(ImplicitLocOpBuilder &b, Value channel,
-                                               ArrayRef<Value> at, Value first) {
+  /// Lanes r, r + 4, ... of the operands with the output's shape.
+  SmallVector<SmallVector<Value>> loadOperands(ImplicitLocOpBuilder &b, ArrayRef<Value> at,
+                                               Value first) {
     SmallVector<SmallVector<Value>> result;
     for (auto [i, operand] : llvm::enumerate(epilogue.operands())) {
       SmallVector<Value> &lanes = result.emplace_back();
-      if (epilogue.isPerChannel(i)) {
-        llvm::append_range(lanes, arm_mve::Vld4Op::create(b, TypeRange{words, words, words, words},
-                                                          operand, ValueRange{channel})
-                                      .getResults());
+      if (epilogue.isPerChannel(i))
         continue;
-      }
       Value v = arm_mve::LoadOp::create(b, bytes, operand, at, first, false);
       Value even = arm_mve::VmovlOp::create(b, halves, v, false);
       Value odd = arm_mve::VmovlOp::create(b, halves, v, true);
@@ -298,7 +294,7 @@ private:
 
   nn::ConvOp op;
   Conv c;
-  DepthwiseWeights weights;
+  DepthwiseOrder order;
   Epilogue epilogue;
   std::vector<std::vector<int64_t>> groups;
   Flat input, output;

@@ -20,6 +20,39 @@ static std::optional<int64_t> integer(Value v) {
   return std::nullopt;
 }
 
+/// Narrow lanes exist extended only: those of memory are extended as they are loaded,
+/// cut ones become words again at once.
+static bool isExtension(Operation &op) {
+  Value from = isa<arith::ExtSIOp>(op) ? op.getOperand(0) : Value();
+  return from && op.getResult(0).getType().isInteger(32) &&
+         (isa<BlockArgument>(from) || from.getDefiningOp<arith::TruncIOp>());
+}
+
+static bool isCutThenExtended(Operation &op) {
+  return isa<arith::TruncIOp>(op) && op.getOperand(0).getType().isInteger(32) &&
+         llvm::all_of(op.getUsers(), [](Operation *user) { return isExtension(*user); });
+}
+
+/// Whether `v` is clamped to what `bits` bits hold.
+static bool fitsBits(Value v, unsigned bits) {
+  int64_t low = -(int64_t(1) << (bits - 1)), high = -low - 1;
+  bool above = false, below = false;
+  for (int i = 0; i < 2; ++i) {
+    if (auto max = v.getDefiningOp<arith::MaxSIOp>(); max && integer(max.getRhs())) {
+      above = above || *integer(max.getRhs()) >= low;
+      if (*integer(max.getRhs()) > high)
+        return false;
+      v = max.getLhs();
+    } else if (auto min = v.getDefiningOp<arith::MinSIOp>(); min && integer(min.getRhs())) {
+      below = below || *integer(min.getRhs()) <= high;
+      if (*integer(min.getRhs()) < low)
+        return false;
+      v = min.getLhs();
+    }
+  }
+  return above && below;
+}
+
 bool kernels::mve::Epilogue::isPerChannel(unsigned operand) const {
   return cast<ShapedType>(inputs[operand].getType()).getRank() == 1 &&
          cast<ShapedType>(init.getType()).getRank() != 1;
@@ -60,7 +93,7 @@ kernels::mve::Epilogue::Epilogue(Operation *op) {
       truncated = true;
       continue;
     }
-    if (isa<arith::ExtSIOp>(inner) && isa<BlockArgument>(inner.getOperand(0)))
+    if (isExtension(inner) || isCutThenExtended(inner))
       continue;
     if (!OpTrait::hasElementwiseMappableTraits(&inner) || isa<arith::MulUIExtendedOp>(inner))
       vector = false;
@@ -129,6 +162,17 @@ Value kernels::mve::Epilogue::evaluate(ImplicitLocOpBuilder &b, Value wanted, Va
       made = vector::BroadcastOp::create(b, wide(v.getType()), scalar);
     } else if (isa<arith::ExtSIOp>(op) && isa<BlockArgument>(op->getOperand(0))) {
       made = need(op->getOperand(0)); // extended by its load
+    } else if (isExtension(*op)) {
+      // Cut to fewer bits and extended again.
+      auto cut = op->getOperand(0).getDefiningOp<arith::TruncIOp>();
+      unsigned bits = cut.getType().getIntOrFloatBitWidth();
+      made = need(cut.getIn());
+      if (!fitsBits(cut.getIn(), bits)) {
+        auto type = wide(b.getI32Type());
+        Value by = arith::ConstantOp::create(
+            b, DenseElementsAttr::get(type, static_cast<int32_t>(32 - bits)));
+        made = arith::ShRSIOp::create(b, arith::ShLIOp::create(b, made, by), by);
+      }
     } else if (auto product = dyn_cast<arith::MulSIExtendedOp>(op)) {
       Value x = need(product.getLhs()), y = need(product.getRhs());
       made = v == product.getHigh() ? arm_mve::VmulhOp::create(b, x, y).getResult()

@@ -60,10 +60,14 @@ DotWeights dlc::kernels::mve::dotWeights(nn::MatmulOp op) {
   return {1, out.getShape().back(), a.getShape().back(), rows == 1 ? 1 : 2};
 }
 
-DepthwiseWeights dlc::kernels::mve::depthwiseWeights(nn::ConvOp op) {
+DepthwiseOrder dlc::kernels::mve::depthwiseOrder(nn::ConvOp op) {
   Conv c(op);
-  // Whole vectors of channels, or of neighbouring positions and channels.
-  return {c.outC, c.kernelH * c.kernelW, c.outC % kLanes != 0 && c.strideW == 1};
+  DepthwiseOrder order{c.outC, c.kernelH * c.kernelW, false};
+  // Few channels would leave lanes empty; many waste little, and their order
+  // would repeat weights often.
+  order.dense = c.outC % kLanes != 0 && c.strideW == 1 && c.outC < 4 * kLanes &&
+                c.outC / std::gcd(c.outC, kLanes) <= kLanes;
+  return order;
 }
 
 int64_t dlc::kernels::mve::gatherPitch(const Conv &c) {

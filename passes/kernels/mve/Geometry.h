@@ -3,6 +3,8 @@
 
 #include "dialects/NN/NN.h"
 
+#include <numeric>
+
 namespace dlc::kernels::mve {
 
 inline constexpr int64_t kLanes = 16;  ///< int8 elements of a vector
@@ -46,17 +48,25 @@ struct DotWeights {
 DotWeights dotWeights(nn::ConvOp op);
 DotWeights dotWeights(nn::MatmulOp op);
 
-/// Order of the weights of the depthwise kernel: [blocks][kernel positions][16
-/// channels]. With `dense` lanes are neighbouring elements of a row of
-/// positions and channels: [kernel positions][pitch], channels repeated.
-struct DepthwiseWeights {
+/// Vectors of the depthwise kernel: lane l of vector v has channel (16 v + l) modulo
+/// the channels. Vectors of 16 neighbouring channels, or, with `dense`, of 16
+/// neighbouring elements of a row of positions and channels: as many as start at
+/// different channels. Weights are [vectors][kernel positions][16 lanes], operands
+/// with one element a channel [vectors][4][4]: lanes 0, 4, 8, 12, then 1, 5, ...,
+/// for that is how sums of int32 lie.
+struct DepthwiseOrder {
   int64_t channels, taps;
   bool dense;
-  /// Channels of one kernel position, with what the last vector reads past them.
-  int64_t pitch() const { return alignUp(dense ? channels + kLanes - 1 : channels, kLanes); }
-  int64_t bytes() const { return pitch() * taps; }
+  int64_t vectors() const {
+    return dense ? channels / std::gcd(channels, kLanes) : alignUp(channels, kLanes) / kLanes;
+  }
+  int64_t channel(int64_t vector, int64_t lane) const { return (vector * kLanes + lane) % channels; }
+  int64_t weightAt(int64_t vector, int64_t tap, int64_t lane) const {
+    return (vector * taps + tap) * kLanes + lane;
+  }
+  static int64_t operandLane(int64_t lane) { return lane % 4 * 4 + lane / 4; }
 };
-DepthwiseWeights depthwiseWeights(nn::ConvOp op);
+DepthwiseOrder depthwiseOrder(nn::ConvOp op);
 
 /// Bytes of one position's products in scratch, with room for whole vectors.
 int64_t gatherPitch(const Conv &c);

@@ -23,6 +23,9 @@ void pack(nn::MatmulOp op);
 mlir::Value weightAt(mlir::ImplicitLocOpBuilder &b, mlir::Operation *op, mlir::Value k,
                      mlir::Value o);
 
+/// The same for operands of mve_depthwise with one element a channel.
+mlir::Value operandAt(mlir::ImplicitLocOpBuilder &b, mlir::Value channel);
+
 /// See Needs.h.
 int64_t scratchBytes(mlir::Operation *op);
 std::optional<Overlap> overlapOf(mlir::Operation *op);

@@ -36,35 +36,30 @@ static void forDotWeights(const mve::DotWeights &w,
       }
 }
 
-/// Operands with one element a channel, repeated up to `size` elements, for
-/// kernels that read whole vectors.
-static void extendOperands(nn::ConvOp op, int64_t size, bool repeat) {
+static std::vector<int8_t> packDepthwise(nn::ConvOp op, ArrayRef<int8_t> from) {
+  mve::DepthwiseOrder order = mve::depthwiseOrder(op);
+  int64_t lanes = order.vectors() * mve::kLanes;
+  std::vector<int8_t> to(lanes * order.taps);
+  SmallVector<int64_t> sources(lanes); // channels of operands
+  for (int64_t v = 0; v < order.vectors(); ++v)
+    for (int64_t lane = 0; lane < mve::kLanes; ++lane) {
+      int64_t c = order.channel(v, lane);
+      for (int64_t tap = 0; tap < order.taps; ++tap)
+        to[order.weightAt(v, tap, lane)] = from[tap * order.channels + c];
+      sources[v * mve::kLanes + order.operandLane(lane)] = c;
+    }
   OpBuilder b(op);
-  int64_t channels = cast<ShapedType>(op.getInit().getType()).getShape().back();
   for (OpOperand &operand : op.getEpilogueInputsMutable()) {
     auto type = cast<RankedTensorType>(operand.get().getType());
     if (type.getRank() != 1)
       continue;
-    SmallVector<Attribute> values(constantOf(operand.get()).getValues<Attribute>());
-    Attribute zero = b.getZeroAttr(type.getElementType());
-    for (int64_t i = channels; i < size; ++i)
-      values.push_back(repeat ? values[i % channels] : zero);
-    auto longer = RankedTensorType::get({size}, type.getElementType());
-    operand.set(arith::ConstantOp::create(b, op.getLoc(), longer,
-                                          DenseElementsAttr::get(longer, values)));
+    SmallVector<Attribute> old(constantOf(operand.get()).getValues<Attribute>()), values;
+    for (int64_t c : sources)
+      values.push_back(old[c]);
+    auto ordered = RankedTensorType::get({lanes}, type.getElementType());
+    operand.set(arith::ConstantOp::create(b, op.getLoc(), ordered,
+                                          DenseElementsAttr::get(ordered, values)));
   }
-}
-
-static std::vector<int8_t> packDepthwise(nn::ConvOp op, ArrayRef<int8_t> from) {
-  mve::DepthwiseWeights w = mve::depthwiseWeights(op);
-  std::vector<int8_t> to(w.bytes());
-  for (int64_t tap = 0; tap < w.taps; ++tap)
-    for (int64_t c = 0; c < (w.dense ? w.pitch() : w.channels); ++c) {
-      int64_t block = c / mve::kLanes, lane = c % mve::kLanes;
-      int64_t at = w.dense ? tap * w.pitch() + c : (block * w.taps + tap) * mve::kLanes + lane;
-      to[at] = from[tap * w.channels + c % w.channels];
-    }
-  extendOperands(op, w.pitch(), w.dense);
   return to;
 }
 
@@ -108,10 +103,7 @@ Value mve::weightAt(ImplicitLocOpBuilder &b, Operation *op, Value k, Value o) {
   auto rest = [&](Value v, int64_t by) -> Value { return arith::RemUIOp::create(b, v, index(b, by)); };
   auto conv = dyn_cast<nn::ConvOp>(op);
   if (conv && conv.getKernelAttr().getKind() == "mve_depthwise") {
-    DepthwiseWeights w = depthwiseWeights(conv);
-    if (w.dense)
-      return plus(b, times(b, k, w.pitch()), o);
-    Value block = plus(b, times(b, divided(o, kLanes), w.taps), k);
+    Value block = plus(b, times(b, divided(o, kLanes), depthwiseOrder(conv).taps), k);
     return plus(b, times(b, block, kLanes), rest(o, kLanes));
   }
   DotWeights w = conv ? dotWeights(conv) : dotWeights(cast<nn::MatmulOp>(op));
@@ -122,4 +114,12 @@ Value mve::weightAt(ImplicitLocOpBuilder &b, Operation *op, Value k, Value o) {
   at = plus(b, at, times(b, rest(inPanel, w.halves), w.halfBytes()));
   Value line = plus(b, times(b, divided(k, kLanes), w.perHalf()), divided(inPanel, w.halves));
   return plus(b, plus(b, at, times(b, line, kLanes)), rest(k, kLanes));
+}
+
+Value mve::operandAt(ImplicitLocOpBuilder &b, Value channel) {
+  Value block = arith::DivUIOp::create(b, channel, index(b, kLanes));
+  Value lane = arith::RemUIOp::create(b, channel, index(b, kLanes));
+  Value row = arith::RemUIOp::create(b, lane, index(b, 4));
+  Value column = arith::DivUIOp::create(b, lane, index(b, 4));
+  return plus(b, times(b, block, kLanes), plus(b, times(b, row, 4), column));
 }
