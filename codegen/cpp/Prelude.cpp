@@ -236,8 +236,8 @@ void Printer::printPrelude() {
     out << "#include <arm_sve.h>\n";
   for (const std::string &header : includes)
     out << "#include <" << header << ">\n";
-  if (mve) // its names with __arm_ only
-    out << "#define __ARM_MVE_PRESERVE_USER_NAMESPACE\n#include <arm_mve.h>\n";
+  if (mve)
+    out << "#include <arm_mve.h>\n";
   for (auto [kind, bits, lanes] : vectors)
     if (has("fma_" + vectorName(kind, bits, lanes))) {
       out << "#if defined(__GNUC__) && !defined(__clang__) && defined(__FMA__)\n"
