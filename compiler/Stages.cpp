@@ -29,7 +29,6 @@ static void buildLegalize(OpPassManager &pm) {
 
 static void buildQuantize(OpPassManager &pm) {
   pm.addPass(dlc::createSinkDequantize());
-  pm.addPass(dlc::createFoldConstants()); // transposed weights
   pm.addPass(dlc::createIntegerContractions());
   pm.addPass(dlc::createIntegerSums());
   pm.addPass(dlc::createTabulateQuantized());

@@ -28,7 +28,8 @@ struct SumIntegers : OpRewritePattern<linalg::GenericOp> {
       return failure();
     auto dq = op.getDpsInputs()[0].getDefiningOp<DequantizeOp>();
     auto fill = op.getDpsInits()[0].getDefiningOp<linalg::FillOp>();
-    if (!dq || !dq.isPerTensor() || !fill || !matchPattern(fill.getInputs()[0], m_AnyZeroFloat()))
+    Value start = fill ? fill.getInputs()[0] : op.getDpsInits()[0];
+    if (!dq || !dq.isPerTensor() || !matchPattern(start, m_AnyZeroFloat()))
       return failure();
     // How many elements each result sums.
     int64_t count = 1;

@@ -2,6 +2,8 @@
 // only move data, so that these work on small integers and the two meet.
 #include "passes/Passes.h"
 
+#include "passes/evaluate/Evaluator.h"
+
 #include "mlir/Dialect/Utils/IndexingUtils.h"
 
 namespace dlc {
@@ -150,6 +152,7 @@ struct SinkTranspose : OpRewritePattern<linalg::TransposeOp> {
                                          getElementTypeOrSelf(dq.getInput().getType()));
     Value moved = linalg::TransposeOp::create(rewriter, op.getLoc(), dq.getInput(), init,
                                               permutation)->getResult(0);
+    moved = dlc::foldValue(rewriter, moved); // weights stay constants
     rewriter.replaceOp(op, dequantize(rewriter, op.getLoc(), moved, dq, axis));
     return success();
   }
