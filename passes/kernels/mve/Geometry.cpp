@@ -101,11 +101,22 @@ int64_t dlc::kernels::mve::scratchBytes(Operation *operation) {
 
 std::optional<dlc::kernels::Overlap> dlc::kernels::mve::overlapOf(Operation *operation) {
   if (auto op = dyn_cast<nn::ConvOp>(operation)) {
-    if (op.getKernelAttr().getKind() != "mve_depthwise")
-      return std::nullopt;
     Conv c(op);
     if (c.batch != 1)
       return std::nullopt;
+    if (op.getKernelAttr().getKind() != "mve_depthwise") {
+      // Row by row, but in any order within a row: the outputs of a row end before
+      // the first input row that this one and later ones read.
+      if (!cast<ShapedType>(op.getInit().getType()).getElementType().isInteger(8) ||
+          !cast<MemRefType>(op.getInput().getType()).getLayout().isIdentity())
+        return std::nullopt;
+      int64_t distance = c.outW * c.outC;
+      for (int64_t y = 0; y < c.outH; ++y) {
+        int64_t row = std::clamp<int64_t>(y * c.strideH - c.padTop, 0, c.inH);
+        distance = std::max(distance, (y + 1) * c.outW * c.outC - row * c.inW * c.inC);
+      }
+      return Overlap{distance};
+    }
     // An output row is written when its input rows are in scratch.
     int64_t distance = -c.inH * c.inW * c.inC;
     for (int64_t y = 0; y < c.outH; ++y) {
