@@ -20,7 +20,9 @@ using Known = SmallVector<std::optional<int64_t>>;
 
 int64_t lastDim(Value v) {
   auto type = dyn_cast<RankedTensorType>(v.getType());
-  return type && type.getRank() > 0 && !type.isDynamicDim(type.getRank() - 1)
+  // More are no channels, and lists of them would be long.
+  return type && type.getRank() > 0 && !type.isDynamicDim(type.getRank() - 1) &&
+                 type.getShape().back() <= (1 << 16)
              ? type.getShape().back()
              : -1;
 }

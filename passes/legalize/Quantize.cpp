@@ -270,6 +270,8 @@ static LogicalResult dequantizeAlong(Node &n, std::optional<int64_t> axis) {
   Type from = n.elementType(0), scaleType = n.elementType(1);
   if (!isa<FloatType>(scaleType))
     return n.error("scale is not a floating-point tensor");
+  if (n.has(2) && (!isa<RankedTensorType>(n.in(2).getType()) || n.elementType(2) != from))
+    return n.error("zero point must have the tensor's element type");
   if (n.i64("block_size", 0).value_or(1) == 0 && n.i64("output_dtype", 0).value_or(1) <= 1)
     if (Value known = dequantizeKnown(n, n.in(0), 1, axis)) {
       n.set(0, known);
