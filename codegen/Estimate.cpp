@@ -16,6 +16,8 @@ using namespace mlir;
 namespace {
 /// A floating-point operation that is a call into the compiler's library.
 constexpr uint64_t kSoftFloat = 40;
+/// Instructions of a loop's body below which it is unrolled.
+constexpr uint64_t kShortLoop = 12;
 /// Rounds of a loop whose end is not known.
 constexpr uint64_t kUnknownRounds = 8;
 
@@ -33,8 +35,11 @@ public:
 
 private:
   uint64_t of(Operation *op) {
-    if (auto loop = dyn_cast<scf::ForOp>(op))
-      return llvm::SaturatingMultiply(rounds(loop), ofRegion(loop.getRegion()) + 2);
+    if (auto loop = dyn_cast<scf::ForOp>(op)) {
+      // LLVM unrolls short loops.
+      uint64_t body = ofRegion(loop.getRegion());
+      return llvm::SaturatingMultiply(rounds(loop), body + (body < kShortLoop ? 1 : 2));
+    }
     if (auto loop = dyn_cast<scf::WhileOp>(op))
       return kUnknownRounds * (ofRegion(loop.getBefore()) + ofRegion(loop.getAfter()) + 1);
     if (op->getNumRegions()) {
@@ -56,6 +61,11 @@ private:
       auto type = cast<MemRefType>(copy.getTarget().getType());
       return type.hasStaticShape() ? type.getNumElements() / 2 + 10 : 10;
     }
+    // Part of a load or of a multiplication with accumulation.
+    if (isa<arith::ExtSIOp, arith::ExtUIOp>(op) && op->getOperand(0).getDefiningOp<memref::LoadOp>())
+      return 0;
+    if (isa<arith::MulIOp>(op) && op->hasOneUse() && isa<arith::AddIOp>(*op->user_begin()))
+      return 0;
     Type type = op->getNumResults() ? op->getResult(0).getType() : Type();
     if (!type) // a store
       for (Value operand : op->getOperands())
