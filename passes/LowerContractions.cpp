@@ -1,5 +1,8 @@
 // This file lowers contractions that no micro-kernel takes to plain loops.
 #include "passes/kernels/Epilogue.h"
+#include "passes/kernels/Needs.h"
+#include "passes/memory/Lifetimes.h"
+#include "passes/memory/Overlaps.h"
 #include "passes/kernels/mve/Mve.h"
 
 namespace dlc {
@@ -186,3 +189,49 @@ struct LowerContractions : dlc::impl::LowerContractionsBase<LowerContractions> {
   }
 };
 } // namespace
+
+std::optional<Overlap> dlc::kernels::overlapOfLoops(Operation *op) {
+  auto conv = dyn_cast<nn::ConvOp>(op);
+  auto matmul = dyn_cast<nn::MatmulOp>(op);
+  if (!conv && !matmul)
+    return std::nullopt;
+  auto in = dyn_cast<MemRefType>(op->getOperand(0).getType());
+  auto out = dyn_cast<MemRefType>((conv ? conv.getInit() : matmul.getInit()).getType());
+  if (!in || !out || !in.hasStaticShape() || !out.hasStaticShape() ||
+      !in.getLayout().isIdentity() || !out.getLayout().isIdentity())
+    return std::nullopt;
+  // Bytes from one element of a dimension to the next.
+  auto stridesOf = [](MemRefType type) {
+    SmallVector<int64_t> strides(type.getRank());
+    int64_t factor = memory::elementBytes(type.getElementType());
+    for (int64_t d = type.getRank() - 1; d >= 0; --d) {
+      strides[d] = factor;
+      factor *= type.getDimSize(d);
+    }
+    return strides;
+  };
+  // The loops over the output stand outside, in its order. Each element is stored
+  // after all that it sums was read: at or behind `from`, minus the padding.
+  SmallVector<int64_t> from = stridesOf(in), to = stridesOf(out);
+  int64_t before = 0;
+  if (matmul) {
+    from.back() = 0; // every column reads the whole row
+  } else {
+    unsigned channel = conv.getChannelDim();
+    int64_t outputs = out.getDimSize(channel) / static_cast<int64_t>(conv.getGroup());
+    if (conv.getGroup() == 1)
+      from[channel] = 0;
+    else if (outputs != 1 || conv.getGroupChannels() != 1)
+      return std::nullopt;
+    for (unsigned d = 0; d < conv.getSpatialRank(); ++d) {
+      unsigned dim = conv.getChannelsLast() ? d + 1 : d + 2;
+      before += conv.getPadBefore(d) * from[dim];
+      from[dim] *= conv.getStrides()[d];
+    }
+  }
+  auto distance = memory::nestDistance(out.getShape(), from, to,
+                                       memory::elementBytes(out.getElementType()));
+  if (!distance)
+    return std::nullopt;
+  return Overlap{before - *distance, false};
+}

@@ -18,6 +18,11 @@ static StringRef kindOf(Operation *op) {
 
 bool dlc::kernels::takesPads(nn::ConvOp op) {
   StringRef kind = kindOf(op);
+  if (kind.empty()) {
+    // Plain loops test every position: time for the RAM of a padded copy.
+    auto optimize = op->getParentOfType<ModuleOp>()->getAttrOfType<StringAttr>(rt::kOptimize);
+    return optimize && optimize.getValue() == "ram";
+  }
   return kind == "dsp" || (mve::isMve(op.getKernelAttr()) && kind != "mve_dot");
 }
 
@@ -26,6 +31,8 @@ int64_t dlc::kernels::scratchBytes(Operation *op) {
 }
 
 std::optional<dlc::kernels::Overlap> dlc::kernels::overlapOf(Operation *op) {
+  if (kindOf(op).empty())
+    return overlapOfLoops(op);
   if (kindOf(op) == "depthwise")
     return overlapOfDepthwise(cast<dlc::nn::ConvOp>(op));
   return kindOf(op).starts_with("mve_") ? mve::overlapOf(op) : std::nullopt;

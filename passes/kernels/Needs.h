@@ -23,5 +23,7 @@ struct Overlap {
 };
 /// Nothing when output and input must be disjoint.
 std::optional<Overlap> overlapOf(mlir::Operation *op);
+/// The same for the plain loops of dlc-lower-contractions.
+std::optional<Overlap> overlapOfLoops(mlir::Operation *op);
 
 } // namespace dlc::kernels
