@@ -57,6 +57,7 @@ class Graph:
 
     def __init__(self, name):
         self.name, self.nodes, self.constants, self.inputs, self.outputs = name, [], [], [], []
+        self.opsets = {"": 17}  # of the domains in use
 
     def input(self, name, dtype, shape):
         self.inputs.append(value_info(name, dtype, shape))
@@ -69,18 +70,18 @@ class Graph:
         self.constants.append(tensor(name, array))
         return name
 
-    def node(self, op, inputs, output, **attributes):
+    def node(self, op, inputs, output, domain="", **attributes):
         self.nodes.append(
             b"".join(chunk(1, i) for i in inputs) + chunk(2, output) + chunk(3, output) + chunk(4, op)
-            + b"".join(chunk(5, attribute(k, v)) for k, v in sorted(attributes.items())))
+            + (chunk(7, domain) if domain else b"") + b"".join(chunk(5, attribute(k, v)) for k, v in sorted(attributes.items())))
         return output
 
-    def save(self, path, doc, opset=17):
+    def save(self, path, doc):
         graph = (b"".join(chunk(1, n) for n in self.nodes) + chunk(2, self.name)
                  + b"".join(chunk(5, c) for c in self.constants)
                  + b"".join(chunk(11, i) for i in self.inputs) + b"".join(chunk(12, o) for o in self.outputs))
         model = (number(1, 8) + chunk(2, "dlc examples") + chunk(6, doc) + chunk(7, graph)
-                 + chunk(8, chunk(1, "") + number(2, opset)))
+                 + b"".join(chunk(8, chunk(1, d) + number(2, v)) for d, v in self.opsets.items()))
         with open(path, "wb") as f:
             f.write(model)
 

@@ -121,7 +121,13 @@ class Builder:
     # ---- Nodes
 
     def node(self, op, inputs, **attributes):
+        if "domain" in attributes:
+            self.graph.opsets[attributes["domain"]] = 1
         return self.graph.node(op, inputs, self.fresh(op.lower()), **attributes)
+
+    def output(self, name, data):
+        self.graph.output(name, data.dtype, data.shape)
+        self.outputs.append((name, data))
 
     def constant(self, array, what="c"):
         return self.graph.constant(self.fresh(what), array)
@@ -163,7 +169,7 @@ class Builder:
         dtype = dtype or self.dtype()
         low, high = min(real.min(), 0), max(real.max(), 0)
         span = (high - low) or 1.0
-        scale = np.float32(span / 255 * self.pick(1, 1, 1, 1, .5, 2, self.rng.uniform(.2, 5)))
+        scale = np.float32(span / (RANGES[dtype][1] - RANGES[dtype][0]) * self.pick(1, 1, 1, 1, .5, 2, self.rng.uniform(.2, 5)))
         if self.chance(.04):
             scale = np.float32(scale * self.pick(1e-3, 1e3))
         if self.dyadic:
@@ -214,8 +220,9 @@ class Builder:
     def weights(self, shape, axis):
         """Constant weights: (stored, dtype, zero points and scales along `axis` or scalars)."""
         dtype = self.pick("int8", "int8", "int8", "uint8")
+        per_channel = axis is not None and self.chance(.6)
+        axis = axis or 0
         channels = shape[axis]
-        per_channel = self.chance(.6)
         count = channels if per_channel else 1
         symmetric = dtype == "int8" and self.chance(.8)
         zeros = np.array([0 if symmetric else self.zero(dtype) for _ in range(count)])
@@ -270,7 +277,7 @@ class Builder:
         exact = self.dyadic and is_power_of_two(x.scale, ws) and magnitude.max() < 2**24
         self.text.append(f"{wtype} weights{' per channel' if per_channel else ''}{', bias' if with_bias else ''}")
         weight = self.constant(w.astype(wtype), "w")
-        if qlinear and self.chance(.25):
+        if qlinear and self.chance(.25) and not x.dtype.endswith("16"):
             parameters = self.choose(real)
             scale, zero, dtype = parameters
             q = self.rounded(real, size, parameters, exact)
@@ -320,6 +327,73 @@ class Builder:
         return self.linear(x, (outputs, c // group, *kernel), 0,
                            lambda a, w: convolve(a, w, group, strides, dilations, pads),
                            with_bias("Conv"), with_bias("QLinearConv"), 1)
+
+    def transposed(self, x):
+        """ConvTranspose."""
+        spatial = x.q.ndim - 2
+        if spatial not in (1, 2) or x.q.size > 600:
+            return self.rectified(x)
+        c = x.shape[1]
+        group = c if self.chance(.3) else 1
+        outputs = group if group > 1 else self.between(1, 8)
+        kernel = [self.between(1, 4) for _ in range(spatial)]
+        strides = [self.between(1, 3) for _ in range(spatial)]
+        pads = [self.between(0, k // 2) for k in kernel] * 2
+        attributes = {"kernel_shape": kernel, "strides": strides, "pads": pads, "group": group}
+        self.text.append(f"conv transpose {list(x.shape)} -> {outputs} {attributes}")
+
+        def spread(a, w):
+            n = a.shape[0]
+            y = np.zeros((n, outputs, *((d - 1) * s + k for d, s, k in zip(a.shape[2:], strides, kernel))))
+            grouped = a.reshape(n, group, c // group, -1)
+            for at in np.ndindex(*kernel):
+                filters = w[(slice(None), slice(None)) + at].reshape(group, c // group, -1).transpose(0, 2, 1)
+                where = tuple(slice(i, i + (d - 1) * s + 1, s) for i, d, s in zip(at, a.shape[2:], strides))
+                y[(slice(None), slice(None)) + where] += (filters @ grouped).reshape(n, outputs, *a.shape[2:])
+            kept = tuple(slice(b, d - e) for b, e, d in zip(pads[:spatial], pads[spatial:], y.shape[2:]))
+            if 0 in y[(slice(None), slice(None)) + kept].shape:
+                raise Ambiguous("all is cut off")
+            return y[(slice(None), slice(None)) + kept]
+
+        # One scale for each output channel only fits where groups do not share them.
+        axis = 1 if group == 1 else None
+        return self.linear(x, (c, outputs // group, *kernel), axis, spread,
+                           lambda inputs, bias: self.node("ConvTranspose", inputs + ([bias] if bias else []),
+                                                          **attributes), None, 1)
+
+    def sums(self, x):
+        """ConvInteger or MatMulInteger: another output, of int32; the chain goes on without it."""
+        wtype = self.dtype()
+        wz = self.zero(wtype)
+        centred = (x.q - x.zero).astype(np.float64)
+        if x.q.ndim == 4 and self.chance(.6):
+            kernel = [min(3, d) for d in x.shape[2:]]
+            w = self.integers((self.between(1, 6), x.shape[1], *kernel), wtype)
+            acc = convolve(centred, (w - wz).astype(np.float64), 1, [1, 1], [1, 1], [1, 0, 0, 1])
+            op, attributes = "ConvInteger", {"kernel_shape": kernel, "pads": [1, 0, 0, 1]}
+        elif x.q.ndim > 1:
+            w = self.integers((x.shape[-1], self.between(1, 9)), wtype)
+            acc, op, attributes = centred @ (w - wz), "MatMulInteger", {}
+        else:
+            return self.rectified(x)
+        if x.dtype.endswith("16"):
+            return self.rectified(x)
+        self.text.append(f"{op} {list(x.shape)} {list(w.shape)}")
+        self.output(self.node(op, [x.name, self.constant(w.astype(wtype), "w"),
+                                   self.constant(np.array(x.zero, x.dtype), "zero"),
+                                   self.constant(np.array(wz, wtype), "zero")], **attributes), acc.astype(np.int32))
+        return x
+
+    def resize(self, x):
+        """Upsampling by repetition."""
+        if x.q.ndim != 4 or x.q.size > 800:
+            return self.rectified(x)
+        by = [self.between(1, 2), self.between(1, 3)]
+        self.text.append(f"resize {list(x.shape)} by {by}")
+        scales = self.constant(np.array([1, 1, *by], np.float32), "scales")
+        return self.moved(x, x.q.repeat(by[0], 2).repeat(by[1], 3), lambda name: self.node(
+            "Resize", [name, "", scales], mode="nearest", coordinate_transformation_mode="asymmetric",
+            nearest_mode="floor"))
 
     def gemm(self, x):
         """Flatten, then Gemm or MatMul."""
@@ -376,6 +450,13 @@ class Builder:
             inputs.reverse()
         ratio = np.float64(x.scale) / np.float64(other.scale)
         exact = self.dyadic and is_power_of_two(x.scale, other.scale) and (op == "Mul" or 2**-12 < ratio < 2**12)
+        if op != "Sub" and self.chance(.2) and not (x.dtype + other.dtype).count("16") and x.dtype == other.dtype:
+            parameters = self.choose(real, x.dtype)
+            q = self.rounded(real, size, parameters, exact)
+            name = self.node("QLinear" + op, [x.name, *self.parameters(x.scale, x.zero, x.dtype), other.name,
+                                              *self.parameters(other.scale, other.zero, other.dtype),
+                                              *self.parameters(*parameters)], domain="com.microsoft")
+            return self.stored(name, q, parameters[2], parameters[0], parameters[1])
         name, real = self.activation(self.node(op, inputs), real, size)
         return self.quantize(name, real, size, exact)
 
@@ -408,7 +489,7 @@ class Builder:
         if self.chance(.5):
             q = np.maximum.reduce([v for _, v in windows(x.q, kernel, strides, ones, pads, -2**20)])
             self.text.append(f"max pool {list(x.shape)} {attributes}")
-            if self.chance(.4):  # on the integers
+            if self.chance(.4) and not x.dtype.endswith("16"):  # on the integers
                 return self.stored(self.node("MaxPool", [x.name], **attributes), q, x.dtype, x.scale, x.zero)
             name = self.node("MaxPool", [self.dequantize(x)], **attributes)
             parameters = (x.scale, x.zero, x.dtype) if self.chance(.6) else None
@@ -448,7 +529,9 @@ class Builder:
                              plain and self.dyadic and is_power_of_two(x.scale), relative=2.0**-21 if plain else 2e-6)
 
     def requantize(self, x):
-        parameters = self.choose(x.real, self.pick("int8", "uint8"))
+        parameters = self.choose(x.real, self.pick("int8", "int8", "uint8", "uint8", "int16", "uint16"))
+        if parameters[2].endswith("16"):
+            self.graph.opsets[""] = 21
         self.text.append(f"requantize {list(x.shape)}")
         return self.quantize(self.dequantize(x), x.real, x.real, self.dyadic and is_power_of_two(x.scale),
                              parameters=parameters)
@@ -520,7 +603,7 @@ class Builder:
 
     STEPS = ("conv",) * 12 + ("gemm",) * 4 + ("products", "combine", "combine", "combine", "combine", "concat",
              "concat", "pool", "pool", "pool", "rectified", "rectified", "requantize", "softmax", "reshape",
-             "transpose", "pad", "slice")
+             "transpose", "pad", "slice", "transposed", "transposed", "sums", "resize")
 
     def build(self):
         channels, size = self.pick(1, 2, 3, 4, 5, 7, 8, 12, 16, 17), self.between(1, 9)
@@ -554,8 +637,7 @@ class Builder:
                 name, data = self.dequantize(t), t.real.astype(np.float32)
             else:
                 name, data = t.name, t.q.astype(t.dtype)
-            self.graph.output(name, data.dtype, data.shape)
-            self.outputs.append((name, data))
+            self.output(name, data)
         used = {t.q.size for t in outputs}
         if 0 in used or not self.outputs:
             raise Ambiguous("empty")
