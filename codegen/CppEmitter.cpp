@@ -7,12 +7,12 @@
 #include "mlir/Transforms/Passes.h"
 
 mlir::LogicalResult dlc::codegen::emitCpp(mlir::ModuleOp module, llvm::raw_ostream &os,
-                                           bool profile) {
+                                           bool profile, std::string *weights) {
   // The object path folds in the same way; compilers warn about what is constant.
   mlir::OwningOpRef<mlir::ModuleOp> copy = module.clone();
   mlir::PassManager manager(module.getContext(), mlir::ModuleOp::getOperationName());
   manager.addPass(mlir::createCanonicalizerPass());
   if (failed(manager.run(*copy)))
     return mlir::failure();
-  return cpp::Printer(*copy, os, profile).print();
+  return cpp::Printer(*copy, os, profile, weights).print();
 }

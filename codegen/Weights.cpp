@@ -1,4 +1,6 @@
 // This file moves the weights of a model out of its object (--weights=external).
+#include "codegen/Weights.h"
+
 #include "codegen/LLVMModule.h"
 
 #include "llvm/IR/Constants.h"
@@ -7,10 +9,6 @@
 using namespace llvm;
 
 namespace {
-/// Smaller constants stay in the object, where LLVM can fold them into code.
-constexpr uint64_t kMinBytes = 64;
-constexpr uint64_t kAlign = 16;
-
 /// Appends the bytes of `constant` as they lie in memory of a little-endian
 /// target; false for what has no bytes of its own (addresses).
 bool appendBytes(const Constant *constant, const DataLayout &layout,
@@ -53,12 +51,12 @@ std::string dlc::codegen::extractWeights(Module &module, const ModelInfo &info) 
   SmallVector<std::pair<GlobalVariable *, uint64_t>> moved;
   for (GlobalVariable &global : module.globals()) {
     if (!global.hasInitializer() || global.getSection() != section ||
-        layout.getTypeAllocSize(global.getValueType()) < kMinBytes)
+        layout.getTypeAllocSize(global.getValueType()) < dlc::codegen::kMovedBytes)
       continue;
     std::string bytes;
     if (!appendBytes(global.getInitializer(), layout, bytes))
       continue;
-    blob.resize(alignTo(blob.size(), Align(kAlign)), '\0');
+    blob.resize(alignTo(blob.size(), Align(kMovedAlign)), '\0');
     moved.push_back({&global, blob.size()});
     blob += bytes;
   }
@@ -68,7 +66,7 @@ std::string dlc::codegen::extractWeights(Module &module, const ModelInfo &info) 
   auto *weights = new GlobalVariable(module, type, /*isConstant=*/true,
                                      GlobalValue::ExternalLinkage, nullptr,
                                      info.name + "_weights");
-  weights->setAlignment(Align(kAlign));
+  weights->setAlignment(Align(kMovedAlign));
   for (auto [global, offset] : moved) {
     Constant *address = ConstantExpr::getInBoundsGetElementPtr(
         Type::getInt8Ty(context), weights,

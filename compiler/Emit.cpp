@@ -154,8 +154,14 @@ int dlc::emitAll(ModuleOp module, const CompileOptions &options) {
     else if (kind == "cpp") {
       std::string text;
       llvm::raw_string_ostream stream(text);
-      if (failed(codegen::emitCpp(module, stream, options.profile)))
+      std::string weights;
+      if (failed(codegen::emitCpp(module, stream, options.profile, options.externalWeights ? &weights : nullptr)))
         return kDefect;
+      // One file of weights serves both.
+      if (weights != compiled.weights) {
+        module.emitError("the weights of the C++ and of the object differ");
+        return kDefect;
+      }
       files.push_back({prefix + ".cpp", std::move(text)});
     } else if (kind == "lib" || kind == "shared") {
       auto link = kind == "lib" ? codegen::makeArchive : codegen::makeSharedLibrary;

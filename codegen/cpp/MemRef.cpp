@@ -240,7 +240,11 @@ LogicalResult Printer::printMemRef(Operation &op) {
     Buffer b;
     std::string symbol = symbols.lookup(global.getName());
     b.pointer = {symbol};
-    if (packed.contains(global.getName()))
+    if (auto at = moved.find(global.getName()); at != moved.end())
+      b.pointer = {"reinterpret_cast<" + pointerName(type.getElementType(), true) + ">(" + name +
+                       "_weights + " + std::to_string(at->second) + ")",
+                   Prec::Postfix};
+    else if (packed.contains(global.getName()))
       b.pointer = {"reinterpret_cast<" + pointerName(type.getElementType(), true) + ">(" +
                        symbol + ")",
                    Prec::Postfix};

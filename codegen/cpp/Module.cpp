@@ -1,11 +1,13 @@
 // This file prints what stands around the function bodies: constants, signatures, descriptor.
 #include "codegen/cpp/Printer.h"
 
+#include "codegen/Weights.h"
 #include "mlir/Analysis/DataFlow/IntegerRangeAnalysis.h"
 #include "mlir/Analysis/DataFlow/Utils.h"
 #include "mlir/IR/DialectResourceBlobManager.h"
 #include "mlir/Interfaces/ViewLikeInterface.h"
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
 using namespace dlc;
@@ -41,6 +43,8 @@ LogicalResult Printer::collect() {
   for (auto global : module.getOps<memref::GlobalOp>())
     if (global.getType().hasStaticShape() && global.getType().getNumElements() > kMaxNumbers)
       packed.insert(global.getName());
+  if (weights && failed(moveWeights()))
+    return failure();
   for (Operation &op : *module.getBody()) {
     StringRef symbol = cast<SymbolOpInterface>(op).getName();
     std::string wish = identifier(symbol);
@@ -100,11 +104,16 @@ LogicalResult Printer::print() {
       if (!isDead(op))
         usedGlobals.insert(op.getName());
     });
+  for (auto &constant : moved)
+    usedGlobals.erase(constant.getKey());
   for (auto global : module.getOps<memref::GlobalOp>())
     if (usedGlobals.contains(global.getName()) && !packed.contains(global.getName()))
       elementName(global.getType().getElementType());
   printFileHeader();
   printPrelude();
+  if (!moved.empty())
+    out << "\n// The contents of " << name << ".weights, provided by you, aligned to " << codegen::kMovedAlign
+        << " bytes.\nextern \"C\" const unsigned char " << name << "_weights[" << weights->size() << "];\n";
   for (auto global : module.getOps<memref::GlobalOp>())
     if (usedGlobals.contains(global.getName()) && failed(printGlobal(global)))
       return failure();
@@ -166,28 +175,17 @@ static void printBytes(llvm::ArrayRef<char> bytes, llvm::raw_ostream &out) {
   out << text << "\"";
 }
 
-LogicalResult Printer::printGlobal(memref::GlobalOp op) {
+/// The bytes of a constant as they lie in memory, `bytes` for each element; `copy`
+/// holds those that the attribute does not hold in this form.
+static FailureOr<llvm::ArrayRef<char>> bytesOf(memref::GlobalOp op, unsigned bytes, llvm::SmallVector<char> &copy) {
   MemRefType type = op.getType();
   Type element = type.getElementType();
   if (!op.getConstant() || !op.getInitialValue() || op.isUninitialized())
     return op.emitError("C++: only initialized constants can be printed, generated code "
                         "has no writable data");
-  if (failed(checkType(*op, type)))
-    return failure();
-  unsigned bits = width(element);
-  unsigned bytes = std::max(1u, bits / 8);
   int64_t count = type.getNumElements();
-
-  out << "\n// " << op.getName() << ": ";
-  llvm::interleave(type.getShape(), out, "x");
-  out << (type.getRank() ? "x" : "") << element << "\n";
-  uint64_t align = std::max<uint64_t>(16, op.getAlignment().value_or(0));
-  out << "alignas(" << align << ") DLC_WEIGHTS static const ";
-  std::string symbol = symbols.lookup(op.getName());
-
   Attribute initial = *op.getInitialValue();
   llvm::ArrayRef<char> raw;
-  llvm::SmallVector<char> copy;
   auto dense = dyn_cast<DenseElementsAttr>(initial);
   if (auto resource = dyn_cast<DenseResourceElementsAttr>(initial)) {
     if (AsmResourceBlob *blob = resource.getRawHandle().getBlob())
@@ -211,6 +209,45 @@ LogicalResult Printer::printGlobal(memref::GlobalOp op) {
   if (raw.size() != size_t(count) * bytes)
     return op.emitError("C++: found ") << raw.size() << " bytes of data, expected "
                                        << count * bytes;
+  return raw;
+}
+
+/// Lays larger constants out in NAME_weights, as Weights.cpp does.
+LogicalResult Printer::moveWeights() {
+  for (auto global : module.getOps<memref::GlobalOp>()) {
+    llvm::SmallVector<char> copy;
+    auto raw = bytesOf(global, std::max(1u, width(global.getType().getElementType()) / 8), copy);
+    if (failed(raw))
+      return failure();
+    if (raw->size() < codegen::kMovedBytes)
+      continue;
+    weights->resize(llvm::alignTo(weights->size(), codegen::kMovedAlign), '\0');
+    moved[global.getName()] = weights->size();
+    weights->append(raw->begin(), raw->end());
+  }
+  return success();
+}
+
+LogicalResult Printer::printGlobal(memref::GlobalOp op) {
+  MemRefType type = op.getType();
+  Type element = type.getElementType();
+  if (failed(checkType(*op, type)))
+    return failure();
+  unsigned bits = width(element);
+  unsigned bytes = std::max(1u, bits / 8);
+  llvm::SmallVector<char> copy;
+  auto held = bytesOf(op, bytes, copy);
+  if (failed(held))
+    return failure();
+  llvm::ArrayRef<char> raw = *held;
+  int64_t count = type.getNumElements();
+
+  out << "\n// " << op.getName() << ": ";
+  llvm::interleave(type.getShape(), out, "x");
+  out << (type.getRank() ? "x" : "") << element << "\n";
+  uint64_t align = std::max<uint64_t>(16, op.getAlignment().value_or(0));
+  out << "alignas(" << align << ") DLC_WEIGHTS static const ";
+  std::string symbol = symbols.lookup(op.getName());
 
   if (packed.contains(op.getName())) {
     out << "char " << symbol << "[] =\n";

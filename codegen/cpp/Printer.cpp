@@ -58,8 +58,8 @@ std::string dlc::cpp::identifier(llvm::StringRef name) {
   return result;
 }
 
-Printer::Printer(ModuleOp module, llvm::raw_ostream &out, bool profile)
-    : module(module), out(out), os(body), profile(profile) {
+Printer::Printer(ModuleOp module, llvm::raw_ostream &out, bool profile, std::string *weights)
+    : module(module), out(out), os(body), profile(profile), weights(weights) {
   // Names that the prelude, the runtime and the loops use.
   for (llvm::StringRef word :
        {"load", "store", "min", "max", "f32", "f64", "i8", "i16", "i32", "i64", "b8",

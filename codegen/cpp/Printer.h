@@ -63,12 +63,13 @@ struct Buffer {
 
 class Printer {
 public:
-  Printer(mlir::ModuleOp module, llvm::raw_ostream &os, bool profile);
+  Printer(mlir::ModuleOp module, llvm::raw_ostream &os, bool profile, std::string *weights);
   mlir::LogicalResult print();
 
 private:
   // --- Module.cpp: everything around the function bodies.
   mlir::LogicalResult collect();
+  mlir::LogicalResult moveWeights();
   mlir::LogicalResult printGlobal(mlir::memref::GlobalOp op);
   mlir::LogicalResult printFunction(mlir::func::FuncOp fn);
   void printLayerComment(mlir::func::FuncOp fn);
@@ -227,6 +228,7 @@ private:
   std::string entrySignature;
   bool inEntry = false;    ///< printing the body of the entry
   bool profile;            ///< call the profiling hooks around layers
+  std::string *weights;    ///< contents of NAME_weights; null when they are embedded
   unsigned nextLayer = 0;  ///< index into info->layers of the next call in the entry
 
   llvm::DenseMap<mlir::Value, Expr> exprs;
@@ -245,6 +247,7 @@ private:
   unsigned loopDepth = 0;
   llvm::StringMap<std::string> symbols; ///< IR symbol -> C++ name
   llvm::StringSet<> packed;             ///< constants printed as strings of bytes
+  llvm::StringMap<uint64_t> moved;      ///< constants in NAME_weights, and where
   mlir::DataFlowSolver solver;
 
   std::set<std::string> helpers;     ///< names of prelude helpers in use

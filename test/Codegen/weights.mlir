@@ -8,6 +8,12 @@
 // RUN: echo '.globl table_weights; .balign 16; table_weights: .incbin "%t.weights"; .section .note.GNU-stack,"",@progbits' > %t.s
 // RUN: %host_cc -std=c11 -I%source/runtime-lite/include -include %t.h %S/Inputs/weights.c %t.o -x assembler %t.s -o %t.exe
 // RUN: %t.exe
+// RUN: cp %t.weights %t.object.weights
+// RUN: dlc-emit %s -o %t --emit=cpp --weights=external
+// RUN: cmp %t.weights %t.object.weights
+// RUN: %host_cxx -std=c++17 -Wall -Wextra -Werror -I%source/runtime-lite/include -c %t.cpp -o %t.o
+// RUN: %host_cc -std=c11 -I%source/runtime-lite/include -include %t.h %S/Inputs/weights.c %t.o -x assembler %t.s -o %t.exe
+// RUN: %t.exe
 
 // EMBEDDED: weights 80 {{.*}} undefined{{$}}
 // SECTION: .rodata.table.weights PROGBITS {{[0-9a-f]+ [0-9a-f]+}} 000050 {{.*}} A {{.*}} 16{{$}}

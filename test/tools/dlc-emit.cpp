@@ -75,7 +75,11 @@ int main(int argc, char **argv) {
   if (llvm::is_contained(kinds, "cpp")) {
     std::string text;
     llvm::raw_string_ostream stream(text);
-    if (failed(mlir::verify(*module)) || failed(codegen::emitCpp(*module, stream, options.profile)))
+    std::string weights;
+    if (failed(mlir::verify(*module)) ||
+        failed(codegen::emitCpp(*module, stream, options.profile, options.externalWeights ? &weights : nullptr)))
+      return 1;
+    if (options.externalWeights && !writeFile(prefix + ".weights", weights))
       return 1;
     if (!writeFile(prefix + ".cpp", text))
       return 1;
