@@ -8,6 +8,7 @@
 #include "mlir/Interfaces/ViewLikeInterface.h"
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/ADT/StringSet.h"
+#include "llvm/Support/MathExtras.h"
 #include <map>
 
 using namespace mlir;
@@ -18,6 +19,7 @@ namespace {
 struct DType {
   StringLiteral name, cType;
   unsigned code, bytes;
+  unsigned perByte = 1; ///< elements packed in a byte
 };
 // Codes are those of dlc_abi.h.
 constexpr DType kDTypes[] = {
@@ -27,7 +29,12 @@ constexpr DType kDTypes[] = {
     {"int64", "int64_t", 7, 8},      {"bool", "uint8_t", 9, 1},
     {"float16", "uint16_t", 10, 2},  {"float64", "double", 11, 8},
     {"uint32", "uint32_t", 12, 4},   {"uint64", "uint64_t", 13, 8},
-    {"bfloat16", "uint16_t", 16, 2},
+    {"bfloat16", "uint16_t", 16, 2}, {"float8e4m3fn", "uint8_t", 17, 1},
+    {"float8e4m3fnuz", "uint8_t", 18, 1}, {"float8e5m2", "uint8_t", 19, 1},
+    {"float8e5m2fnuz", "uint8_t", 20, 1}, {"uint4", "uint8_t", 21, 1, 2},
+    {"int4", "uint8_t", 22, 1, 2},   {"float4e2m1", "uint8_t", 23, 1, 2},
+    {"float8e8m0", "uint8_t", 24, 1}, {"uint2", "uint8_t", 25, 1, 4},
+    {"int2", "uint8_t", 26, 1, 4},
 };
 
 const DType *findDType(StringRef name) {
@@ -93,6 +100,8 @@ FailureOr<TensorInfo> tensorInfo(func::FuncOp entry, DictionaryAttr facts,
            << ", but its argument is " << type;
   for (int64_t dim : type.getShape())
     tensor.dims.push_back(ShapedType::isDynamic(dim) ? -1 : dim);
+  if (auto shape = facts.getAs<DenseI64ArrayAttr>("shape"); shape && dtype->perByte > 1)
+    tensor.dims.assign(shape.asArrayRef().begin(), shape.asArrayRef().end());
   if (auto bounds = facts.getAs<DenseI64ArrayAttr>("bounds")) {
     tensor.dims.assign(bounds.asArrayRef().begin(), bounds.asArrayRef().end());
     tensor.bounded = true;
@@ -101,7 +110,7 @@ FailureOr<TensorInfo> tensorInfo(func::FuncOp entry, DictionaryAttr facts,
     tensor.elements = 1;
     for (int64_t dim : tensor.dims)
       tensor.elements *= dim;
-    tensor.bytes = tensor.elements * dtype->bytes;
+    tensor.bytes = llvm::divideCeil(tensor.elements, dtype->perByte) * dtype->bytes;
   }
   if (auto scale = facts.getAs<FloatAttr>("scale"))
     tensor.scale = scale.getValueAsDouble();

@@ -53,7 +53,7 @@ public:
     for (unsigned i = 0, at = 0; i < numInputs; ++i) {
       auto type = cast<RankedTensorType>(entry.getArgument(i).getType());
       convertInput(entry.getArgument(i), i, type, at);
-      at += type.getRank();
+      at += rankOf(inputs, i, type);
     }
     writeOutputs(numInputs);
     ret.getOperandsMutable().clear();
@@ -77,6 +77,13 @@ private:
     return name ? name.getValue() : "";
   }
 
+  /// Dimensions that a caller sees: buffers of packed numbers have one.
+  static unsigned rankOf(ArrayRef<Attribute> infos, unsigned i, RankedTensorType type) {
+    auto info = i < infos.size() ? dyn_cast<DictionaryAttr>(infos[i]) : DictionaryAttr();
+    auto shape = info ? info.getAs<DenseI64ArrayAttr>("shape") : DenseI64ArrayAttr();
+    return shape ? shape.size() : type.getRank();
+  }
+
   void addFact(SmallVector<Attribute> &infos, unsigned i, StringRef name, Attribute value) {
     if (i >= infos.size())
       return;
@@ -97,7 +104,7 @@ private:
       auto type = dyn_cast<RankedTensorType>(arg.getType());
       if (!type)
         return func.emitOpError("takes something else than tensors");
-      numDims += type.getRank();
+      numDims += rankOf(inputs, arg.getArgNumber(), type);
       if (type.hasStaticShape())
         continue;
       StringRef name = nameIn(inputs, arg.getArgNumber());
@@ -118,7 +125,7 @@ private:
     for (auto [i, result] : llvm::enumerate(ret.getOperands())) {
       Output output;
       output.type = cast<RankedTensorType>(result.getType());
-      numDims += output.type.getRank();
+      numDims += rankOf(outputs, i, output.type);
       output.argument = bufferType(output.type);
       if (!output.isStatic()) {
         needsDims = true;
@@ -237,8 +244,8 @@ private:
     b.setInsertionPoint(ret);
     SmallVector<std::pair<int64_t, Value>> found; // place in `dims`, size
     int64_t at = numDims;
-    for (const Output &output : results)
-      at -= output.type.getRank();
+    for (auto [i, output] : llvm::enumerate(results))
+      at -= rankOf(outputs, i, output.type);
     for (auto [i, output] : llvm::enumerate(results)) {
       Value result = ret.getOperand(i), argument = entry.getArgument(first + i);
       Value destination = argument;
@@ -268,7 +275,7 @@ private:
                                                                      destination);
       store.setRestrict(true);
       store.setWritable(true);
-      at += output.type.getRank();
+      at += rankOf(outputs, i, output.type);
     }
     if (found.empty())
       return;

@@ -121,21 +121,31 @@ FailureOr<SmallVector<Value>> Legalizer::lowerGraph(Region &region,
   return emitError(region.getLoc(), "graph has no outputs");
 }
 
+static std::string printed(Type type) {
+  std::string text;
+  llvm::raw_string_ostream(text) << type;
+  return text;
+}
+
 /// ONNX's name of an element type: uint8, float32, bool, ...
 static std::string dtypeName(Type type) {
   if (type.isInteger(1))
     return "bool";
   if (type.isBF16())
     return "bfloat16";
-  std::string text;
-  llvm::raw_string_ostream os(text);
+  if (isa<FloatType>(type) && isStoredAsBytes(type)) {
+    // f8E4M3FN is float8e4m3fn, f4E2M1FN float4e2m1, f8E8M0FNU float8e8m0.
+    std::string text = "float" + StringRef(printed(type)).drop_front().lower();
+    for (StringRef ending : {"e2m1fn", "e8m0fnu"})
+      if (StringRef(text).ends_with(ending))
+        text.resize(text.size() - ending.size() + 4);
+    return text;
+  }
   if (auto i = dyn_cast<IntegerType>(type))
-    os << (i.isUnsigned() ? "uint" : "int") << i.getWidth();
-  else if (type.isF16() || type.isF32() || type.isF64())
-    os << "float" << type.getIntOrFloatBitWidth();
-  else
-    os << type;
-  return text;
+    return ((i.isUnsigned() ? "uint" : "int") + Twine(i.getWidth())).str();
+  if (type.isF16() || type.isF32() || type.isF64())
+    return ("float" + Twine(type.getIntOrFloatBitWidth())).str();
+  return printed(type);
 }
 
 /// Whether generated headers have a C type for the elements of a buffer (the
@@ -149,12 +159,20 @@ static bool hasCType(Type element) {
 static LogicalResult checkInterface(Location loc, StringRef role, StringRef name,
                                     Type type) {
   Type element = getElementTypeOrSelf(type);
-  if (hasCType(element))
+  auto shaped = dyn_cast<RankedTensorType>(type);
+  bool packed = isStoredAsBytes(element) && element.getIntOrFloatBitWidth() < 8;
+  if (hasCType(element) || (isStoredAsBytes(element) && (!packed || (shaped && shaped.hasStaticShape()))))
     return success();
+  if (packed && shaped) {
+    auto diag = emitError(loc) << role << " '" << name << "' has packed elements of type " << element
+                               << " and a size that is not known";
+    diag.attachNote() << "fix it with --dim NAME=N or --shape INPUT=AxBxC";
+    return failure();
+  }
   auto diag = emitError(loc) << role << " '" << name << "' has elements of type "
                              << element << ", which generated code cannot take";
-  diag.attachNote() << "expected bool, an integer of 8 to 64 bits, or a float of "
-                       "16 to 64 bits";
+  diag.attachNote() << "expected bool, an integer of 2 to 64 bits, or a float of "
+                       "4 to 64 bits";
   return failure();
 }
 
@@ -271,6 +289,7 @@ LogicalResult Legalizer::run(onnx::GraphOp graph) {
   graph.erase();
   makeSignless(func);
   noteQuantization(func, func.front().getTerminator()->getOperands());
+  storeInterface(func);
   return success();
 }
 

@@ -40,6 +40,12 @@ private:
   int64_t evaluationSteps = 1'000'000'000;
 };
 
+/// Whether inputs and outputs of such elements are buffers of bytes: float8, and
+/// packed numbers of 4 or 2 bits.
+bool isStoredAsBytes(mlir::Type element);
+/// Gives a function that form (after makeSignless).
+void storeInterface(mlir::func::FuncOp func);
+
 /// Makes all integer types below `op` signless (the last step of legalize).
 void makeSignless(mlir::Operation *op);
 

@@ -6,23 +6,6 @@
 using namespace mlir;
 using namespace dlc::legalize;
 
-FailureOr<Value> dlc::legalize::logSoftmax(Node &n, Value x, int64_t axis) {
-  Type element = getElementTypeOrSelf(x.getType());
-  Value most = keepDims(n, reduceMax(n, x, {axis}), {axis});
-  auto centred = n.elementwise({x, most}, element, [](ImplicitLocOpBuilder &b, ValueRange v) -> Value {
-    return Scalar(b, v[0]) - Scalar(b, v[1]);
-  });
-  if (failed(centred))
-    return failure();
-  Value exps = n.map(*centred, element, [](ImplicitLocOpBuilder &b, ValueRange v) -> Value {
-    return Scalar(b, v[0]).exp();
-  });
-  Value sum = keepDims(n, reduceSum(n, exps, {axis}), {axis});
-  return n.elementwise({*centred, sum}, element, [](ImplicitLocOpBuilder &b, ValueRange v) -> Value {
-    return Scalar(b, v[0]) - Scalar(b, v[1]).log();
-  });
-}
-
 /// Loss of log-probabilities [N, C, d...] for classes [N, d...]; classes out of
 /// range count as ignored, so that nothing outside the input is read.
 static LogicalResult lowerLikelihood(Node &n, Value logs) {
@@ -113,7 +96,7 @@ static LogicalResult lowerNegativeLogLikelihood(Node &n) {
 static LogicalResult lowerSoftmaxCrossEntropy(Node &n) {
   if (failed(checkInputs(n)))
     return failure();
-  auto logs = logSoftmax(n, n.cast(n.in(0), accumulator(n.elementType(0), n.b)), 1);
+  auto logs = logSoftmax(n, n.cast(n.in(0), accumulator(n.elementType(0), n.b)), {1});
   if (failed(logs))
     return failure();
   if (n.numOutputs() > 1)

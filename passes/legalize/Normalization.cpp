@@ -76,7 +76,16 @@ static LogicalResult checkFloats(Node &n) {
   return success();
 }
 
-static LogicalResult lowerLayerNormalization(Node &n) {
+namespace {
+/// What LayerNormalization and RMSNormalization share: attributes, and input 0 in the type of the statistics.
+struct TrailingAxes {
+  SmallVector<int64_t> axes; ///< from attribute 'axis' on
+  double epsilon;
+  Value x;
+};
+} // namespace
+
+static FailureOr<TrailingAxes> trailingAxes(Node &n) {
   auto axisAttr = n.i64("axis", -1), stash = n.i64("stash_type", 1);
   auto epsilon = n.f32("epsilon", 1e-5);
   if (failed(axisAttr) || failed(stash) || failed(epsilon) || failed(checkFloats(n)) ||
@@ -85,21 +94,25 @@ static LogicalResult lowerLayerNormalization(Node &n) {
   auto axis = n.axis(*axisAttr, n.rank(0));
   if (failed(axis))
     return failure();
-  Type element = n.elementType(0);
-  Type wide = onnxElementType(n.b.getContext(), *stash);
+  Type wide = n.elementType(0).isF64() ? n.elementType(0) : onnxElementType(n.b.getContext(), *stash);
   if (!isa_and_nonnull<FloatType>(wide))
     return n.error("stash_type " + Twine(*stash) + " is not a floating-point type");
-  if (element.isF64())
-    wide = element;
   auto axes = llvm::to_vector(llvm::seq<int64_t>(*axis, n.rank(0)));
-  auto m = moments(n, n.cast(n.in(0), wide), axes);
+  return TrailingAxes{axes, *epsilon, n.cast(n.in(0), wide)};
+}
+
+static LogicalResult lowerLayerNormalization(Node &n) {
+  auto over = trailingAxes(n);
+  if (failed(over))
+    return failure();
+  auto m = moments(n, over->x, over->axes);
   if (failed(m))
     return failure();
-  Value inverse = inverseDeviation(n, m->variance, *epsilon);
+  Value inverse = inverseDeviation(n, m->variance, over->epsilon);
   auto normal = multiply(n, m->centred, inverse);
   if (failed(normal))
     return failure();
-  auto y = scaleAndShift(n, n.cast(*normal, element), n.in(1), n.in(2));
+  auto y = scaleAndShift(n, n.cast(*normal, n.elementType(0)), n.in(1), n.in(2));
   if (failed(y))
     return failure();
   n.set(0, *y);
@@ -109,28 +122,18 @@ static LogicalResult lowerLayerNormalization(Node &n) {
 }
 
 static LogicalResult lowerRMSNormalization(Node &n) {
-  auto axisAttr = n.i64("axis", -1), stash = n.i64("stash_type", 1);
-  auto epsilon = n.f32("epsilon", 1e-5);
-  if (failed(axisAttr) || failed(stash) || failed(epsilon) || failed(checkFloats(n)) ||
-      failed(n.requireTensors(2)))
+  auto over = trailingAxes(n);
+  if (failed(over))
     return failure();
-  auto axis = n.axis(*axisAttr, n.rank(0));
-  if (failed(axis))
-    return failure();
-  Type element = n.elementType(0);
-  Type wide = element.isF64() ? element : onnxElementType(n.b.getContext(), *stash);
-  if (!isa_and_nonnull<FloatType>(wide))
-    return n.error("stash_type " + Twine(*stash) + " is not a floating-point type");
-  auto axes = llvm::to_vector(llvm::seq<int64_t>(*axis, n.rank(0)));
-  Value x = n.cast(n.in(0), wide);
-  Value squares = n.map(x, wide, [](ImplicitLocOpBuilder &b, ValueRange v) -> Value {
+  Value x = over->x;
+  Value squares = n.map(x, getElementTypeOrSelf(x.getType()), [](ImplicitLocOpBuilder &b, ValueRange v) -> Value {
     return Scalar(b, v[0]) * Scalar(b, v[0]);
   });
-  Value meanSquare = keepDims(n, reduceMean(n, squares, axes), axes);
-  auto normal = multiply(n, x, inverseDeviation(n, meanSquare, *epsilon));
+  Value meanSquare = keepDims(n, reduceMean(n, squares, over->axes), over->axes);
+  auto normal = multiply(n, x, inverseDeviation(n, meanSquare, over->epsilon));
   if (failed(normal))
     return failure();
-  auto y = multiply(n, n.cast(*normal, element), n.in(1));
+  auto y = multiply(n, n.cast(*normal, n.elementType(0)), n.in(1));
   if (failed(y))
     return failure();
   n.set(0, *y);

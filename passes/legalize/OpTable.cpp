@@ -66,13 +66,6 @@ bool dlc::legalize::selectsElements(llvm::StringRef domain, llvm::StringRef name
   return domain.empty() && names.contains(name);
 }
 
-bool dlc::legalize::knowsOperator(llvm::StringRef domain, llvm::StringRef name) {
-  for (const OpEntry &entry : allOps())
-    if (entry.domain == domain && entry.name == name)
-      return true;
-  return false;
-}
-
 void dlc::legalize::printOpList(llvm::raw_ostream &os) {
   os << "domain\toperator\topsets\telement types\n";
   for (const OpEntry &entry : allOps()) {

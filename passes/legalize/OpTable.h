@@ -21,8 +21,6 @@ inline constexpr int kLatest = 1 << 20;
 
 /// The lowering for a node; null when there is none.
 const OpEntry *lookUp(llvm::StringRef domain, llvm::StringRef name, int64_t opset);
-/// Whether any opset of the operator is in the table.
-bool knowsOperator(llvm::StringRef domain, llvm::StringRef name);
 /// Whether every element of the operator's first result is an element of its
 /// first input, chosen by position or by order: then a quantized input is
 /// handled as integers.

@@ -303,7 +303,37 @@ static LogicalResult lowerReduceLogSumExp(Node &n) {
 
 //===--- ArgMax, ArgMin ---------------------------------------------------===//
 
-/// One loop that carries the best value and its index.
+/// Index of the largest (or smallest) element along `axis`, the first or last of equal ones: one loop that
+/// carries the best value and its index. The result (i64) lacks the axis.
+static Value bestIndex(Node &n, Value x, int64_t axis, bool max, bool last) {
+  bool u = isUnsigned(getElementTypeOrSelf(x.getType()));
+  SmallVector<OpFoldResult> kept = n.sizes(x);
+  kept.erase(kept.begin() + axis);
+  Type i64 = n.b.getI64Type();
+  return n.generate(kept, i64, [&](ImplicitLocOpBuilder &b, ValueRange at) -> Value {
+    Value zero = arith::ConstantIndexOp::create(b, 0);
+    Value one = arith::ConstantIndexOp::create(b, 1);
+    auto indices = [&](Value i) {
+      SmallVector<Value> full(at.begin(), at.end());
+      full.insert(full.begin() + axis, i);
+      return full;
+    };
+    Value end = tensor::DimOp::create(b, x, axis);
+    Value first = extract(b, x, indices(zero));
+    auto loop = scf::ForOp::create(b, one, end, one, ValueRange{first, zero},
+                                   [&](OpBuilder &ob, Location loc, Value i, ValueRange carried) {
+                                     ImplicitLocOpBuilder ib(loc, ob);
+                                     Scalar v(ib, extract(ib, x, indices(i))), best(ib, carried[0]);
+                                     Scalar better = last ? (max ? v.ge(best, u) : v.le(best, u))
+                                                          : (max ? v.gt(best, u) : v.lt(best, u));
+                                     Value bestNow = better.select(v, best);
+                                     Value where = arith::SelectOp::create(ib, better, i, carried[1]);
+                                     scf::YieldOp::create(ib, ValueRange{bestNow, where});
+                                   });
+    return arith::IndexCastOp::create(b, i64, loop.getResult(1));
+  });
+}
+
 static LogicalResult lowerArg(Node &n, bool max) {
   auto axisAttr = n.i64("axis", 0), keep = n.i64("keepdims", 1),
        last = n.i64("select_last_index", 0);
@@ -318,38 +348,7 @@ static LogicalResult lowerArg(Node &n, bool max) {
   Type element = n.elementType(0);
   if (!element.isIntOrFloat() || element.isInteger(1))
     return n.error("input 0 is not a tensor of numbers");
-  bool u = isUnsigned(element);
-  SmallVector<OpFoldResult> kept;
-  for (int64_t d = 0; d < n.rank(0); ++d)
-    if (d != *axis)
-      kept.push_back(n.size(n.in(0), d));
-  Value x = n.in(0);
-  Type i64 = n.b.getI64Type();
-  Value result = n.generate(
-      kept, i64, [&](ImplicitLocOpBuilder &b, ValueRange at) -> Value {
-        Value zero = arith::ConstantIndexOp::create(b, 0);
-        Value one = arith::ConstantIndexOp::create(b, 1);
-        auto indices = [&](Value i) {
-          SmallVector<Value> full(at.begin(), at.end());
-          full.insert(full.begin() + *axis, i);
-          return full;
-        };
-        Value end = tensor::DimOp::create(b, x, *axis);
-        Value first = extract(b, x, indices(zero));
-        auto loop = scf::ForOp::create(
-            b, one, end, one, ValueRange{first, zero},
-            [&](OpBuilder &ob, Location loc, Value i, ValueRange carried) {
-              ImplicitLocOpBuilder ib(loc, ob);
-              Scalar v(ib, extract(ib, x, indices(i)));
-              Scalar best(ib, carried[0]);
-              Scalar better = *last ? (max ? v.ge(best, u) : v.le(best, u))
-                                    : (max ? v.gt(best, u) : v.lt(best, u));
-              Value bestNow = better.select(v, best);
-              Value where = arith::SelectOp::create(ib, better, i, carried[1]);
-              scf::YieldOp::create(ib, ValueRange{bestNow, where});
-            });
-        return arith::IndexCastOp::create(b, i64, loop.getResult(1));
-      });
+  Value result = bestIndex(n, n.in(0), *axis, max, *last != 0);
   if (*keep)
     result = n.expandDims(result, {*axis});
   n.set(0, result);
@@ -359,6 +358,48 @@ static LogicalResult lowerArgMax(Node &n) { return lowerArg(n, true); }
 static LogicalResult lowerArgMin(Node &n) { return lowerArg(n, false); }
 
 //===--- softmaxes --------------------------------------------------------===//
+
+namespace {
+/// What softmax and its logarithm are made of: x less its largest element, the
+/// exponentials of that, and their sum with the summed axes kept.
+struct Exponentials {
+  Value centred, exps, sum;
+};
+} // namespace
+
+static FailureOr<Exponentials> exponentials(Node &n, Value x, ArrayRef<int64_t> axes) {
+  Type element = getElementTypeOrSelf(x.getType());
+  auto centred = n.elementwise({x, keepDims(n, reduceMax(n, x, axes), axes)}, element,
+                               [](ImplicitLocOpBuilder &b, ValueRange v) -> Value {
+                                 return Scalar(b, v[0]) - Scalar(b, v[1]);
+                               });
+  if (failed(centred))
+    return failure();
+  Value exps = n.map(*centred, element, [](ImplicitLocOpBuilder &b, ValueRange v) -> Value {
+    return Scalar(b, v[0]).exp();
+  });
+  return Exponentials{*centred, exps, keepDims(n, reduceSum(n, exps, axes), axes)};
+}
+
+static FailureOr<Value> softmax(Node &n, Value x, ArrayRef<int64_t> axes) {
+  auto e = exponentials(n, x, axes);
+  if (failed(e))
+    return failure();
+  return n.elementwise({e->exps, e->sum}, getElementTypeOrSelf(x.getType()),
+                       [](ImplicitLocOpBuilder &b, ValueRange v) -> Value {
+                         return Scalar(b, v[0]) / Scalar(b, v[1]);
+                       });
+}
+
+FailureOr<Value> dlc::legalize::logSoftmax(Node &n, Value x, ArrayRef<int64_t> axes) {
+  auto e = exponentials(n, x, axes);
+  if (failed(e))
+    return failure();
+  return n.elementwise({e->centred, e->sum}, getElementTypeOrSelf(x.getType()),
+                       [](ImplicitLocOpBuilder &b, ValueRange v) -> Value {
+                         return Scalar(b, v[0]) - Scalar(b, v[1]).log();
+                       });
+}
 
 enum class Soft { Max, LogMax, Hard };
 
@@ -381,9 +422,6 @@ static LogicalResult lowerSoft(Node &n, Soft kind) {
     axes = llvm::to_vector(llvm::seq<int64_t>(*axis, n.rank(0)));
   Type acc = accumulator(element, n.b);
   Value x = n.cast(n.in(0), acc);
-  auto combine = [&](Value big, Value small, ScalarFn fn) {
-    return n.elementwise({big, keepDims(n, small, axes)}, acc, fn);
-  };
   if (kind == Soft::Hard) {
     // 1 at the first largest element in row-major order of the axes.
     SmallVector<OpFoldResult> sizes = n.sizes(x);
@@ -397,59 +435,18 @@ static LogicalResult lowerSoft(Node &n, Soft kind) {
       line = n.reshape(x, {outer, inner});
       axisInLine = 1;
     }
-    SmallVector<OpFoldResult> lineSizes = n.sizes(line);
-    Value result = n.generate(
-        lineSizes, element,
-        [&](ImplicitLocOpBuilder &b, ValueRange at) -> Value {
-          Value zero = arith::ConstantIndexOp::create(b, 0);
-          Value one = arith::ConstantIndexOp::create(b, 1);
-          auto indices = [&](Value i) {
-            SmallVector<Value> full(at.begin(), at.end());
-            full[axisInLine] = i;
-            return full;
-          };
-          Value end = tensor::DimOp::create(b, line, axisInLine);
-          Value first = extract(b, line, indices(zero));
-          auto loop = scf::ForOp::create(
-              b, one, end, one, ValueRange{first, zero},
-              [&](OpBuilder &ob, Location loc, Value i, ValueRange carried) {
-                ImplicitLocOpBuilder ib(loc, ob);
-                Scalar v(ib, extract(ib, line, indices(i))),
-                    best(ib, carried[0]);
-                Scalar better = v.gt(best);
-                Value bestNow = better.select(v, best);
-                Value where =
-                    arith::SelectOp::create(ib, better, i, carried[1]);
-                scf::YieldOp::create(ib, ValueRange{bestNow, where});
-              });
-          Value hit = arith::CmpIOp::create(b, arith::CmpIPredicate::eq,
-                                            at[axisInLine], loop.getResult(1));
-          return arith::UIToFPOp::create(b, element, hit);
-        });
+    Value best = bestIndex(n, line, axisInLine, /*max=*/true, /*last=*/false);
+    Value result = n.generate(n.sizes(line), element, [&](ImplicitLocOpBuilder &b, ValueRange at) -> Value {
+      SmallVector<Value> kept(at.begin(), at.end());
+      kept.erase(kept.begin() + axisInLine);
+      Value where = arith::IndexCastOp::create(b, b.getIndexType(), extract(b, best, kept));
+      Value hit = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, at[axisInLine], where);
+      return arith::UIToFPOp::create(b, element, hit);
+    });
     n.set(0, flat ? n.reshape(result, sizes) : result);
     return success();
   }
-  auto centred = combine(x, reduceMax(n, x, axes),
-                         [](ImplicitLocOpBuilder &b, ValueRange v) -> Value {
-                           return Scalar(b, v[0]) - Scalar(b, v[1]);
-                         });
-  if (failed(centred))
-    return failure();
-  Value exps =
-      n.map(*centred, acc, [](ImplicitLocOpBuilder &b, ValueRange v) -> Value {
-        return Scalar(b, v[0]).exp();
-      });
-  Value sum = reduceSum(n, exps, axes);
-  FailureOr<Value> result =
-      kind == Soft::Max
-          ? combine(exps, sum,
-                    [](ImplicitLocOpBuilder &b, ValueRange v) -> Value {
-                      return Scalar(b, v[0]) / Scalar(b, v[1]);
-                    })
-          : combine(*centred, sum,
-                    [](ImplicitLocOpBuilder &b, ValueRange v) -> Value {
-                      return Scalar(b, v[0]) - Scalar(b, v[1]).log();
-                    });
+  auto result = kind == Soft::Max ? softmax(n, x, axes) : logSoftmax(n, x, axes);
   if (failed(result))
     return failure();
   n.set(0, n.cast(*result, element));

@@ -17,7 +17,7 @@ Value countOf(Node &n, Value tensor, llvm::ArrayRef<int64_t> axes, Type type);
 Value keepDims(Node &n, Value small, llvm::ArrayRef<int64_t> axes);
 /// Sum along `axes` divided by their number of elements.
 Value reduceMean(Node &n, Value x, llvm::ArrayRef<int64_t> axes);
-/// log(softmax(x)) along one axis.
-FailureOr<Value> logSoftmax(Node &n, Value x, int64_t axis);
+/// log(softmax(x)) along `axes` together.
+FailureOr<Value> logSoftmax(Node &n, Value x, llvm::ArrayRef<int64_t> axes);
 
 } // namespace dlc::legalize

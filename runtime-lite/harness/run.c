@@ -50,6 +50,9 @@ static void *reserve(size_t bytes, size_t align, int scratch) {
 
 static size_t elementBits(dlc_dtype dtype) {
   switch (dtype) {
+  case DLC_UINT2:
+  case DLC_INT2:
+    return 2;
   case DLC_UINT4:
   case DLC_INT4:
   case DLC_FLOAT4E2M1:

@@ -1,18 +1,18 @@
 // Inputs and outputs that generated code has no C type for.
 // RUN: dlc-opt %s --split-input-file --dlc-legalize-onnx --verify-diagnostics
 
-// expected-error@below {{input 'x' has elements of type 'f8E4M3FN', which generated code cannot take}}
-// expected-note@below {{expected bool, an integer of 8 to 64 bits, or a float of 16 to 64 bits}}
-onnx.graph @f attributes {opsets = {ai.onnx = 19 : i64}, inputs = [{name = "x"}], outputs = [{name = "y"}]} {
-^bb0(%x: tensor<2xf8E4M3FN>):
-  %y = onnx.node "Cast"(%x) attributes {attrs = {to = 1 : i64}, opset = 19 : i64} : (tensor<2xf8E4M3FN>) -> tensor<2xf32>
-  onnx.return %y : tensor<2xf32>
+// expected-error@below {{input 'x' has packed elements of type 'ui4' and a size that is not known}}
+// expected-note@below {{fix it with --dim NAME=N or --shape INPUT=AxBxC}}
+onnx.graph @f attributes {opsets = {ai.onnx = 21 : i64}, inputs = [{name = "x"}], outputs = [{name = "y"}]} {
+^bb0(%x: tensor<?xui4>):
+  %y = onnx.node "Cast"(%x) attributes {attrs = {to = 1 : i64}, opset = 21 : i64} : (tensor<?xui4>) -> tensor<?xf32>
+  onnx.return %y : tensor<?xf32>
 }
 
 // -----
 
 // expected-error@below {{output 'y' has elements of type 'complex<f32>', which generated code cannot take}}
-// expected-note@below {{expected bool, an integer of 8 to 64 bits, or a float of 16 to 64 bits}}
+// expected-note@below {{expected bool, an integer of 2 to 64 bits, or a float of 4 to 64 bits}}
 onnx.graph @g attributes {opsets = {ai.onnx = 19 : i64}, inputs = [], outputs = [{name = "y"}]} {
   %c = onnx.constant dense<(1.0, 2.0)> : tensor<2xcomplex<f32>> : tensor<2xcomplex<f32>>
   %y = onnx.node "Identity"(%c) attributes {opset = 19 : i64} : (tensor<2xcomplex<f32>>) -> tensor<2xcomplex<f32>>

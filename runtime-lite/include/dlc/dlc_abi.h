@@ -60,7 +60,10 @@ enum {
   DLC_FLOAT8E5M2FNUZ = 20,
   DLC_UINT4 = 21, /* two in a byte, the lower half first */
   DLC_INT4 = 22,
-  DLC_FLOAT4E2M1 = 23
+  DLC_FLOAT4E2M1 = 23,
+  DLC_FLOAT8E8M0 = 24,
+  DLC_UINT2 = 25, /* four in a byte, the lowest bits first */
+  DLC_INT2 = 26
 };
 
 /* Flags of a tensor. */
