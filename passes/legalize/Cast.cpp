@@ -1,4 +1,5 @@
 // This file lowers ONNX Cast and CastLike and provides element conversion.
+#include "passes/legalize/Casts.h"
 #include "passes/legalize/OpTable.h"
 
 using namespace mlir;
@@ -6,7 +7,8 @@ using namespace dlc::legalize;
 
 /// Float to integer: towards zero; NaN becomes 0, values out of range the
 /// nearest representable one. ONNX leaves these open; we fix them so that
-/// every target gives the same answer.
+/// every target gives the same answer. Integers below 8 bits keep the low bits, as
+/// ONNX's own tests have it.
 static Value floatToInt(ImplicitLocOpBuilder &b, Value x, IntegerType to,
                         bool isUnsigned) {
   auto from = ::cast<FloatType>(x.getType());
@@ -15,6 +17,8 @@ static Value floatToInt(ImplicitLocOpBuilder &b, Value x, IntegerType to,
     from = b.getF32Type();
   }
   unsigned width = to.getWidth();
+  if (width < 8)
+    return arith::TruncIOp::create(b, to, floatToInt(b, x, b.getI32Type(), false));
   auto bound = [&](const APInt &v, APFloat::roundingMode mode) {
     APFloat f(from.getFloatSemantics());
     f.convertFromAPInt(v, !isUnsigned, mode);
@@ -43,10 +47,54 @@ static Value floatToInt(ImplicitLocOpBuilder &b, Value x, IntegerType to,
   return arith::SelectOp::create(b, above, integer(hi), i);
 }
 
+/// f8E8M0, a power of two (or NaN), to f32, which has the same exponents.
+static Value fromExponent(ImplicitLocOpBuilder &b, Value x) {
+  auto constant = [&](int64_t v) -> Value { return arith::ConstantIntOp::create(b, v, 32); };
+  Value code = arith::ExtUIOp::create(b, b.getI32Type(), arith::BitcastOp::create(b, b.getI8Type(), x));
+  Value bits = arith::ShLIOp::create(b, code, constant(23));
+  auto is = [&](int64_t v) { return arith::CmpIOp::create(b, arith::CmpIPredicate::eq, code, constant(v)); };
+  bits = arith::SelectOp::create(b, is(0), constant(0x00400000), bits); // 2^-127 is subnormal
+  bits = arith::SelectOp::create(b, is(255), constant(0x7fc00000), bits);
+  return arith::BitcastOp::create(b, b.getF32Type(), bits);
+}
+
+namespace {
+enum class Rounding { Up, Down, Nearest };
+} // namespace
+
+/// The magnitude of an f32 number as f8E8M0.
+static Value toExponent(ImplicitLocOpBuilder &b, Value x, Rounding rounding, bool saturate, Type to) {
+  auto constant = [&](int64_t v) -> Value { return arith::ConstantIntOp::create(b, v, 32); };
+  auto compare = [&](arith::CmpIPredicate p, Value l, int64_t r) -> Value {
+    return arith::CmpIOp::create(b, p, l, constant(r));
+  };
+  Value bits = arith::BitcastOp::create(b, b.getI32Type(), x);
+  bits = arith::AndIOp::create(b, bits, constant(0x7fffffff));
+  Value code = arith::ShRUIOp::create(b, bits, constant(23));
+  Value rest = arith::AndIOp::create(b, bits, constant(0x7fffff));
+  if (rounding != Rounding::Down) {
+    // The least number, 2^-127, has half a mantissa.
+    Value isLeast = compare(arith::CmpIPredicate::eq, code, 0);
+    Value more = compare(arith::CmpIPredicate::ugt, rest, 0x400000);
+    Value grows = rounding == Rounding::Up ? compare(arith::CmpIPredicate::ne, rest, 0)
+                                           : compare(arith::CmpIPredicate::uge, rest, 0x400000);
+    grows = arith::SelectOp::create(b, isLeast, more, grows);
+    code = arith::AddIOp::create(b, code, arith::ExtUIOp::create(b, b.getI32Type(), grows));
+  }
+  code = arith::MinUIOp::create(b, code, constant(saturate ? 254 : 255));
+  Value isNan = compare(arith::CmpIPredicate::ugt, bits, 0x7f800000);
+  code = arith::SelectOp::create(b, isNan, constant(255), code);
+  return arith::BitcastOp::create(b, to, arith::TruncIOp::create(b, b.getI8Type(), code));
+}
+
 Value Node::castScalar(ImplicitLocOpBuilder &b, Value x, Type from, Type to) {
   if (from == to)
     return x;
-  Type target = signless(to);
+  Type target = signless(to), f32 = b.getF32Type();
+  if (isa<Float8E8M0FNUType>(from))
+    return castScalar(b, fromExponent(b, x), f32, to);
+  if (isa<Float8E8M0FNUType>(to))
+    return toExponent(b, castScalar(b, x, from, f32), Rounding::Up, /*saturate=*/true, to);
   bool fromBool = from.isInteger(1), toBool = to.isInteger(1);
   if (auto f = dyn_cast<FloatType>(from)) {
     if (toBool) {
@@ -129,6 +177,60 @@ Type dlc::legalize::onnxElementType(MLIRContext *ctx, int64_t code) {
   }
 }
 
+static Value constantF32(ImplicitLocOpBuilder &b, APFloat value) {
+  bool inexact;
+  value.convert(APFloat::IEEEsingle(), APFloat::rmNearestTiesToEven, &inexact);
+  return arith::ConstantOp::create(b, FloatAttr::get(b.getF32Type(), value));
+}
+
+Value dlc::legalize::saturateTo(ImplicitLocOpBuilder &b, Value x, FloatType format) {
+  const llvm::fltSemantics &semantics = format.getFloatSemantics();
+  Value top = constantF32(b, APFloat::getLargest(semantics));
+  Value bottom = constantF32(b, APFloat::getLargest(semantics, /*Negative=*/true));
+  Value above = arith::CmpFOp::create(b, arith::CmpFPredicate::OGT, x, top);
+  Value below = arith::CmpFOp::create(b, arith::CmpFPredicate::OLT, x, bottom);
+  x = arith::SelectOp::create(b, above, top, x);
+  return arith::SelectOp::create(b, below, bottom, x);
+}
+
+/// What only the small formats ask for: which numbers get which.
+static FailureOr<Value> castToSmall(Node &n, Type to) {
+  auto saturate = n.i64("saturate", 1);
+  auto mode = n.str("round_mode", "up");
+  if (failed(saturate) || failed(mode))
+    return failure();
+  if (*mode != "up" && *mode != "down" && *mode != "nearest")
+    return n.error("attribute 'round_mode' is '" + *mode + "', expected up, down or nearest");
+  Rounding rounding = *mode == "up"     ? Rounding::Up
+                      : *mode == "down" ? Rounding::Down
+                                        : Rounding::Nearest;
+  Type from = n.elementType(0);
+  return n.map(n.in(0), to, [&](ImplicitLocOpBuilder &b, ValueRange v) -> Value {
+    Type f32 = b.getF32Type();
+    Value x = Node::castScalar(b, v[0], from, f32);
+    if (isa<Float8E8M0FNUType>(to))
+      return toExponent(b, x, rounding, *saturate != 0, to);
+    if (*saturate)
+      x = saturateTo(b, x, ::cast<FloatType>(to));
+    if (isa<Float4E2M1FNType>(to)) { // has no NaN
+      Value isNan = arith::CmpFOp::create(b, arith::CmpFPredicate::UNO, x, x);
+      Value zero = constantF32(b, APFloat::getZero(APFloat::IEEEsingle(), /*Negative=*/true));
+      x = arith::SelectOp::create(b, isNan, zero, x);
+    }
+    return arith::TruncFOp::create(b, to, x);
+  });
+}
+
+static LogicalResult castTo(Node &n, Type to) {
+  auto format = dyn_cast<FloatType>(to);
+  FailureOr<Value> result =
+      format && format.getWidth() <= 8 && n.elementType(0) != to ? castToSmall(n, to) : n.cast(n.in(0), to);
+  if (failed(result))
+    return failure();
+  n.set(0, *result);
+  return success();
+}
+
 static LogicalResult lowerCast(Node &n) {
   if (failed(n.requireTensors(1)))
     return failure();
@@ -140,8 +242,7 @@ static LogicalResult lowerCast(Node &n) {
     return n.error("cannot cast to data type " + Twine(*code));
   if (!n.elementType(0).isIntOrFloat())
     return n.error("cannot cast from strings");
-  n.set(0, n.cast(n.in(0), to));
-  return success();
+  return castTo(n, to);
 }
 
 static LogicalResult lowerCastLike(Node &n) {
@@ -149,8 +250,7 @@ static LogicalResult lowerCastLike(Node &n) {
     return failure();
   if (!n.elementType(0).isIntOrFloat() || !n.elementType(1).isIntOrFloat())
     return n.error("cannot cast strings");
-  n.set(0, n.cast(n.in(0), n.elementType(1)));
-  return success();
+  return castTo(n, n.elementType(1));
 }
 
 void dlc::legalize::addCast(std::vector<OpEntry> &table) {

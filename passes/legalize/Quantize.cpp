@@ -1,5 +1,6 @@
 // This file lowers QuantizeLinear, DequantizeLinear and DynamicQuantizeLinear, as
 // ONNX defines them.
+#include "passes/legalize/Casts.h"
 #include "passes/legalize/OpTable.h"
 #include "passes/legalize/Reductions.h"
 #include "passes/legalize/Scalar.h"
@@ -28,8 +29,11 @@ static FailureOr<Quantization> parameters(Node &n, unsigned scaleIndex, int64_t 
   q.scale = n.in(scaleIndex);
   q.zeroPoint = n.in(scaleIndex + 1);
   int64_t scaleRank = n.rank(scaleIndex);
+  auto single = [&](unsigned i) {
+    return n.type(i).hasStaticShape() && n.type(i).getNumElements() == 1;
+  };
   if (q.zeroPoint && n.type(scaleIndex + 1).getShape() != n.type(scaleIndex).getShape() &&
-      n.rank(scaleIndex + 1) != 0) {
+      n.rank(scaleIndex + 1) != 0 && !(single(scaleIndex) && single(scaleIndex + 1))) {
     (void)n.error("scale and zero point have different shapes");
     return failure();
   }
@@ -43,9 +47,6 @@ static FailureOr<Quantization> parameters(Node &n, unsigned scaleIndex, int64_t 
     (void)n.error("block_size " + Twine(*block) + " is negative");
     return failure();
   }
-  auto single = [&](unsigned i) {
-    return n.type(i).hasStaticShape() && n.type(i).getNumElements() == 1;
-  };
   if (single(scaleIndex) && (scaleRank <= 1)) {
     q.scale = n.reshape(q.scale, {});
     if (q.zeroPoint)
@@ -107,10 +108,12 @@ static std::pair<double, double> rangeOf(Type type) {
 
 /// saturate(round_half_even(x / scale) + zero_point), x a float scalar.
 static Value quantizeScalar(ImplicitLocOpBuilder &b, Value x, Value scale, Value zeroPoint,
-                            Type to) {
+                            Type to, bool saturate = true) {
   Scalar scaled = Scalar(b, x) / Scalar(b, scale);
-  if (isa<FloatType>(to)) // f8 kinds: rounding is the conversion's
-    return Node::castScalar(b, scaled, scaled.type(), to);
+  if (auto format = dyn_cast<FloatType>(to)) { // f8 kinds: rounding is the conversion's
+    Value single = Node::castScalar(b, scaled, scaled.type(), b.getF32Type());
+    return Node::castScalar(b, saturate ? saturateTo(b, single, format) : single, b.getF32Type(), to);
+  }
   Scalar rounded = scaled.math<math::RoundEvenOp>();
   if (zeroPoint)
     rounded = rounded + Scalar(b, Node::castScalar(b, zeroPoint, to, scaled.type()));
@@ -224,7 +227,8 @@ static LogicalResult quantizeAlong(Node &n, std::optional<int64_t> axis) {
     return failure();
   Type from = n.elementType(0);
   auto outputType = n.i64("output_dtype", 0), precision = n.i64("precision", 0);
-  if (failed(outputType) || failed(precision))
+  auto saturate = n.i64("saturate", 1);
+  if (failed(outputType) || failed(precision) || failed(saturate))
     return failure();
   Type to = n.has(2) ? n.elementType(2)
             : *outputType
@@ -256,7 +260,7 @@ static LogicalResult quantizeAlong(Node &n, std::optional<int64_t> axis) {
   auto result = n.elementwise(values, to, [&](ImplicitLocOpBuilder &b, ValueRange v) {
     Value x = Node::castScalar(b, v[0], from, wide);
     Value s = Node::castScalar(b, v[1], scaleType, wide);
-    return quantizeScalar(b, x, s, v.size() > 2 ? v[2] : Value(), to);
+    return quantizeScalar(b, x, s, v.size() > 2 ? v[2] : Value(), to, *saturate != 0);
   });
   if (failed(result))
     return failure();
