@@ -26,14 +26,22 @@ Value sizeOf(ImplicitLocOpBuilder &b, Value buffer, int64_t dim) {
 }
 
 /// Loops from 0 to `sizes`; `body` gets the indices.
-void loopNest(ImplicitLocOpBuilder &b, ValueRange sizes,
+/// With `nn.reversed` on `op` from the last to the first.
+void loopNest(ImplicitLocOpBuilder &b, Operation *op, ValueRange sizes,
               llvm::function_ref<void(ImplicitLocOpBuilder &, ValueRange)> body) {
   SmallVector<Value> zeros(sizes.size(), constant(b, 0));
   SmallVector<Value> ones(sizes.size(), constant(b, 1));
   scf::buildLoopNest(b, b.getLoc(), zeros, sizes, ones,
                      [&](OpBuilder &builder, Location loc, ValueRange at) {
                        ImplicitLocOpBuilder ib(loc, builder);
-                       body(ib, at);
+                       if (!op->hasAttr(kReversed))
+                         return body(ib, at);
+                       SmallVector<Value> mirrored;
+                       for (auto [i, size] : llvm::zip_equal(at, sizes)) {
+                         Value last = arith::SubIOp::create(ib, size, constant(ib, 1));
+                         mirrored.push_back(arith::SubIOp::create(ib, last, i));
+                       }
+                       body(ib, mirrored);
                      });
 }
 
@@ -70,7 +78,7 @@ void lower(dlc::nn::ConvOp op, dlc::rt::TargetAttr target) {
   SmallVector<Value> outSizes;
   for (int64_t d = 0; d < rank + 2; ++d)
     outSizes.push_back(sizeOf(b, out, d));
-  loopNest(b, outSizes, [&](ImplicitLocOpBuilder &b, ValueRange at) {
+  loopNest(b, op, outSizes, [&](ImplicitLocOpBuilder &b, ValueRange at) {
     Value channel = at[op.getChannelDim()];
     // First input channel of the group.
     Value base = constant(b, 0);
@@ -151,7 +159,7 @@ void lower(dlc::nn::MatmulOp op, dlc::rt::TargetAttr target) {
   SmallVector<Value> outSizes;
   for (int64_t d = 0; d < rank; ++d)
     outSizes.push_back(sizeOf(b, out, d));
-  loopNest(b, outSizes, [&](ImplicitLocOpBuilder &b, ValueRange at) {
+  loopNest(b, op, outSizes, [&](ImplicitLocOpBuilder &b, ValueRange at) {
     Value depth = sizeOf(b, left, rank - 1);
     Value sum = reduceNest(
         b, depth, zeroOf(b, acc),
@@ -211,27 +219,40 @@ std::optional<Overlap> dlc::kernels::overlapOfLoops(Operation *op) {
     return strides;
   };
   // The loops over the output stand outside, in its order. Each element is stored
-  // after all that it sums was read: at or behind `from`, minus the padding.
+  // after all that it sums was read: from `start` to `end` beside the place that
+  // moves with the loops by `from`.
   SmallVector<int64_t> from = stridesOf(in), to = stridesOf(out);
-  int64_t before = 0;
+  int64_t start = 0, end = memory::elementBytes(in.getElementType());
   if (matmul) {
+    end += from.back() * (in.getShape().back() - 1);
     from.back() = 0; // every column reads the whole row
   } else {
     unsigned channel = conv.getChannelDim();
     int64_t outputs = out.getDimSize(channel) / static_cast<int64_t>(conv.getGroup());
-    if (conv.getGroup() == 1)
+    if (conv.getGroup() == 1) {
+      end += from[channel] * (in.getDimSize(channel) - 1);
       from[channel] = 0;
-    else if (outputs != 1 || conv.getGroupChannels() != 1)
+    } else if (outputs != 1 || conv.getGroupChannels() != 1) {
       return std::nullopt;
+    }
     for (unsigned d = 0; d < conv.getSpatialRank(); ++d) {
       unsigned dim = conv.getChannelsLast() ? d + 1 : d + 2;
-      before += conv.getPadBefore(d) * from[dim];
+      int64_t reach = (conv.getKernelSize(d) - 1) * conv.getDilations()[d];
+      start -= conv.getPadBefore(d) * from[dim];
+      end += (reach - conv.getPadBefore(d)) * from[dim];
       from[dim] *= conv.getStrides()[d];
     }
   }
-  auto distance = memory::nestDistance(out.getShape(), from, to,
-                                       memory::elementBytes(out.getElementType()));
+  auto distance = memory::nestDistance(out.getShape(), from, to, 0);
   if (!distance)
     return std::nullopt;
-  return Overlap{before - *distance, false};
+  Overlap result{memory::elementBytes(out.getElementType()) - *distance - start, false};
+  // Backwards the same holds for what lies before the last place of both.
+  int64_t lastRead = end, lastWritten = 0;
+  for (int64_t d = 0; d < out.getRank(); ++d) {
+    lastRead += from[d] * (out.getDimSize(d) - 1);
+    lastWritten += to[d] * (out.getDimSize(d) - 1);
+  }
+  result.backwards = lastRead - lastWritten - *distance;
+  return result;
 }

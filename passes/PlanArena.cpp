@@ -2,6 +2,7 @@
 #include "passes/Passes.h"
 
 #include "mlir/Dialect/Bufferization/Transforms/BufferViewFlowAnalysis.h"
+#include "passes/kernels/Needs.h"
 #include "passes/memory/Bounds.h"
 #include "passes/memory/Lifetimes.h"
 #include "passes/memory/Memories.h"
@@ -108,7 +109,8 @@ struct PlanArena : dlc::impl::PlanArenaBase<PlanArena> {
   /// that nobody reads after it.
   static std::vector<Overlap> findOverlaps(func::FuncOp func, ArrayRef<Value> values,
                                            ArrayRef<Buffer> buffers, const Lifetimes &lifetimes,
-                                           BufferViewFlowAnalysis &aliases) {
+                                           BufferViewFlowAnalysis &aliases,
+                                           SmallVectorImpl<Operation *> &owners) {
     llvm::DenseMap<Value, size_t> numbers;
     for (auto [i, value] : llvm::enumerate(values))
       numbers[value] = i;
@@ -130,7 +132,8 @@ struct PlanArena : dlc::impl::PlanArenaBase<PlanArena> {
         if (buffers[input->second].last != end || buffers[output->second].first != begin ||
             !isOneOperand(op, input->first) || !isOneOperand(op, output->first))
           continue;
-        result.push_back({input->second, output->second, o.distance, o.exact});
+        result.push_back({input->second, output->second, o.distance, o.exact, o.above});
+        owners.push_back(op);
       }
     });
     return result;
@@ -220,7 +223,9 @@ struct PlanArena : dlc::impl::PlanArenaBase<PlanArena> {
         first = 0;
       buffers.push_back({*bytes, first, last, 0});
     }
-    std::vector<Overlap> overlaps = findOverlaps(func, values, buffers, lifetimes, aliases);
+    SmallVector<Operation *> owners;
+    std::vector<Overlap> overlaps =
+        findOverlaps(func, values, buffers, lifetimes, aliases, owners);
     int64_t lowerBound = liveBytes(buffers, overlaps, dlc::rt::kArenaAlign);
     std::vector<Memory> memories;
     std::vector<size_t> homes(buffers.size(), 0);
@@ -245,6 +250,15 @@ struct PlanArena : dlc::impl::PlanArenaBase<PlanArena> {
     }
     if (total > (int64_t{1} << 40))
       return func.emitError("the arena would need ") << total << " bytes";
+
+    // Outputs that begin behind the start of their input are written from the end.
+    for (auto [overlap, op] : llvm::zip_equal(overlaps, owners)) {
+      const Buffer &in = buffers[overlap.input], &out = buffers[overlap.output];
+      int64_t distance = out.offset - in.offset;
+      if (homes[overlap.input] == homes[overlap.output] && !overlap.exact &&
+          distance > overlap.distance && distance < in.bytes && distance + out.bytes > 0)
+        op->setAttr(dlc::kernels::kReversed, UnitAttr::get(func.getContext()));
+    }
 
     bool argumentsInArena = values.size() > numAllocs;
     if (failed(checkBudget(func, total, argumentsInArena, values, buffers)))

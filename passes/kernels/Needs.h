@@ -13,6 +13,9 @@ bool takesPads(nn::ConvOp op);
 /// kernel and the memory plan ask the same function.
 int64_t scratchBytes(mlir::Operation *op);
 
+/// On an operation whose loops run from the last element to the first.
+inline constexpr llvm::StringLiteral kReversed = "nn.reversed";
+
 /// How the output of a contraction may lie over its first input.
 struct Overlap {
   /// Bytes from the start of the output to the start of the input, at least
@@ -20,6 +23,9 @@ struct Overlap {
   int64_t distance;
   /// Only this distance will do, no greater one (besides disjoint buffers).
   bool exactly = false;
+  /// With `nn.reversed` on the operation, which then runs backwards: bytes from the
+  /// start of the input to the start of the output, at least.
+  int64_t backwards = INT64_MAX;
 };
 /// Nothing when output and input must be disjoint.
 std::optional<Overlap> overlapOf(mlir::Operation *op);

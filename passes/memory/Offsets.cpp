@@ -28,7 +28,10 @@ int64_t unionBytes(int64_t input, int64_t output, const Overlap &o, int64_t alig
   int64_t distance = o.exact ? o.distance : std::min<int64_t>(alignDown(o.distance, align), 0);
   if (o.exact && distance > 0)
     return std::min(input + output, std::max(input, distance + output));
-  return std::min(input + output, std::max(output, input - distance));
+  int64_t both = std::min(input + output, std::max(output, input - distance));
+  if (o.above < input)
+    both = std::min(both, std::max(input, alignUp(std::max<int64_t>(o.above, 0), align) + output));
+  return both;
 }
 
 /// Where a buffer must not start, relative to the start of another that has its
@@ -111,7 +114,7 @@ private:
       forbid(o.input, o.output, -output, input); // no offset of ours fits
       return;
     }
-    forbid(o.input, o.output, std::max(o.distance, -output), input);
+    forbid(o.input, o.output, std::max(o.distance, -output), std::min(input, o.above));
     if (o.exact)
       forbid(o.input, o.output, -output, std::min(o.distance, input));
   }

@@ -16,11 +16,13 @@ struct Buffer {
 /// The operation that reads `input` for the last time and starts to write
 /// `output` bears that the two overlap: the output may start at most `distance`
 /// bytes after the input (negative: at least that much before it), exactly there
-/// when `exact`. The numbers are indices of buffers.
+/// when `exact`, or at least `above` bytes after it, where the operation can run
+/// backwards. The numbers are indices of buffers.
 struct Overlap {
   size_t input = 0, output = 0;
   int64_t distance = 0;
   bool exact = false;
+  int64_t above = INT64_MAX;
 };
 
 /// Most bytes that are needed at one time: no plan can do with less.

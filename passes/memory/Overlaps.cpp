@@ -138,7 +138,7 @@ static void overlapsOfKernel(Operation *op, Value input, Value init,
                              SmallVectorImpl<OperandOverlap> &result) {
   std::optional<dlc::kernels::Overlap> overlap = dlc::kernels::overlapOf(op);
   if (overlap && bufferOf(input) && bufferOf(init))
-    result.push_back({input, init, -overlap->distance, overlap->exactly});
+    result.push_back({input, init, -overlap->distance, overlap->exactly, overlap->backwards});
 }
 
 /// Whether only operands that start where the output starts are worth it: LLVM
@@ -173,6 +173,7 @@ SmallVector<OperandOverlap> dlc::memory::overlapsOf(Operation *op) {
     for (OperandOverlap &o : result) {
       o.distance = 0;
       o.exact = true;
+      o.above = INT64_MAX;
     }
   }
   return result;

@@ -6,11 +6,13 @@
 namespace dlc::memory {
 
 /// The buffer of operand `output` may start at most `distance` bytes after the
-/// buffer of operand `input`, exactly there when `exact`.
+/// buffer of operand `input`, exactly there when `exact`; or at least `above` bytes
+/// after it when the operation runs backwards (`nn.reversed`).
 struct OperandOverlap {
   mlir::Value input, output;
   int64_t distance = 0;
   bool exact = false;
+  int64_t above = INT64_MAX;
 };
 
 /// What `op`, an operation on buffers, bears. Operands that it does not name must

@@ -21,7 +21,8 @@ static int conflicts(const std::vector<Buffer> &buffers, const std::vector<Overl
         if (!((o.input == i && o.output == j) || (o.input == j && o.output == i)))
           continue;
         int64_t distance = buffers[o.output].offset - buffers[o.input].offset;
-        allowed |= o.exact ? distance == o.distance : distance <= o.distance;
+        allowed |= o.exact ? distance == o.distance
+                           : distance <= o.distance || distance >= o.above;
       }
       wrong += !disjointInTime && !disjoint && !allowed;
     }
@@ -49,6 +50,20 @@ TEST_CASE("an output over the end of its input", "[memory]") {
   CHECK(buffers[1].offset == 0);
 }
 
+TEST_CASE("forwards and backwards in turn", "[memory]") {
+  // Each output 384 bytes before its input, or as much behind it.
+  std::vector<Buffer> buffers;
+  std::vector<Overlap> overlaps;
+  for (size_t i = 0; i < 10; ++i) {
+    buffers.push_back({8000, static_cast<int64_t>(i), static_cast<int64_t>(i) + 1, 0});
+    if (i)
+      overlaps.push_back({i - 1, i, -384, false, 384});
+  }
+  CHECK(liveBytes(buffers, overlaps, 16) == 8384);
+  CHECK(assignOffsets(buffers, overlaps, 16) == 8384);
+  CHECK(conflicts(buffers, overlaps) == 0);
+}
+
 TEST_CASE("random plans are valid and repeat themselves", "[memory]") {
   std::mt19937 random(7);
   int reached = 0;
@@ -65,6 +80,9 @@ TEST_CASE("random plans are valid and repeat themselves", "[memory]") {
       for (size_t j = 0; j < n; ++j)
         if (i != j && buffers[i].last == buffers[j].first && random() % 3 == 0)
           overlaps.push_back({i, j, static_cast<int64_t>(random() % 600) - 500, random() % 4 == 0});
+    for (Overlap &o : overlaps)
+      if (!o.exact && random() % 2)
+        o.above = o.distance + 1 + random() % 500;
     // A buffer lies over an input or under an output, not both ways.
     std::erase_if(overlaps, [&](const Overlap &o) {
       return std::any_of(overlaps.begin(), overlaps.end(), [&](const Overlap &p) {
