@@ -91,11 +91,20 @@ struct LowerVqmovn : ConvertOpToLLVMPattern<arm_mve::VqmovnOp> {
             // signed to signed
             ? intrinsic(b, op.getType(), "llvm.arm.mve.vqmovn." + types,
                         {adaptor.getInto(), adaptor.getA(), zero, zero, top})
-            // saturating, not rounding, signed to signed
+            // saturating, rounding, signed to signed
             : intrinsic(b, op.getType(), "llvm.arm.mve.vshrn." + types,
                         {adaptor.getInto(), adaptor.getA(), constant(b, op.getShift()),
-                         constant(b, 1), zero, zero, zero, top});
+                         constant(b, 1), constant(b, 1), zero, zero, top});
     rewriter.replaceOp(op, result);
+    return success();
+  }
+};
+
+struct LowerVqadd : ConvertOpToLLVMPattern<arm_mve::VqaddOp> {
+  using ConvertOpToLLVMPattern::ConvertOpToLLVMPattern;
+  LogicalResult matchAndRewrite(arm_mve::VqaddOp op, OpAdaptor adaptor,
+                                ConversionPatternRewriter &rewriter) const override {
+    rewriter.replaceOpWithNewOp<LLVM::SAddSat>(op, op.getType(), adaptor.getA(), adaptor.getB());
     return success();
   }
 };
@@ -190,6 +199,6 @@ struct LowerVld4 : ConvertOpToLLVMPattern<arm_mve::Vld4Op> {
 
 void codegen::populateMveToLLVMPatterns(const LLVMTypeConverter &converter,
                                         RewritePatternSet &patterns) {
-  patterns.add<LowerVmladava, LowerVmull, LowerVmovl, LowerVmulh, LowerVqmovn, LowerLoad,
+  patterns.add<LowerVmladava, LowerVmull, LowerVmovl, LowerVmulh, LowerVqmovn, LowerVqadd, LowerLoad,
                LowerStore, LowerVld4>(converter);
 }

@@ -53,12 +53,14 @@ LogicalResult Printer::printMve(Operation &op) {
                   {mveVector(extend.getA())});
   if (auto high = dyn_cast<arm_mve::VmulhOp>(op))
     return result("__arm_vmulhq_s32", {mveVector(high.getA()), mveVector(high.getB())});
+  if (auto sum = dyn_cast<arm_mve::VqaddOp>(op))
+    return result("__arm_vqaddq_s16", {mveVector(sum.getA()), mveVector(sum.getB())});
   if (auto narrow = dyn_cast<arm_mve::VqmovnOp>(op)) {
     std::string lanes = laneName(narrow.getA().getType()), side = half(narrow.getTop());
     Expr into = mveVector(narrow.getInto()), a = mveVector(narrow.getA());
     if (narrow.getShift() == 0)
       return result("__arm_vqmovn" + side + "q_" + lanes, {into, a});
-    return result("__arm_vqshrn" + side + "q_n_" + lanes,
+    return result("__arm_vqrshrn" + side + "q_n_" + lanes,
                   {into, a, {std::to_string(narrow.getShift())}});
   }
   if (auto load = dyn_cast<arm_mve::LoadOp>(op)) {
@@ -90,6 +92,10 @@ LogicalResult Printer::printMve(Operation &op) {
     std::string first =
         store.getFirst() ? ", " + predicate(store.getFirst(), type).text : std::string();
     flushReads();
+    if (store.getFirst()) {
+      helpers.insert("keep_stores");
+      line() << "keep_stores();\n";
+    }
     line() << "__arm_vstr" << size << "q_" << (store.getFirst() ? "p_" : "") << laneName(type)
            << "(" << target << ", " << source << first << ");\n";
     return success();

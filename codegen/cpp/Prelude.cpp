@@ -176,6 +176,13 @@ template <int E, int M, class T> uint16_t narrow(T x) {
 )"},
     {"rotate_right", R"(inline uint32_t rotate_right(uint32_t x, int n) { return x >> n | x << (32 - n); }
 )"},
+    {"keep_stores", R"(// GCC 12 takes a store of some lanes for one of all, and drops stores before it.
+inline void keep_stores() {
+#if !defined(__clang__)
+  __asm__ volatile("" ::: "memory");
+#endif
+}
+)"},
     {"load", R"(template <class V> V load(const void *p) {
   V v;
   __builtin_memcpy(&v, p, sizeof v);

@@ -60,13 +60,22 @@ def MVE_VmulhOp : MVE_Op<"vmulh", [Pure, SameOperandsAndResultType]> {
 def MVE_VqmovnOp : MVE_Op<"vqmovn", [Pure, AllTypesMatch<["into", "result"]>]> {
   let summary = "`into` with its even (or, with `top`, odd) lanes replaced by narrowed lanes";
   let description = [{
-    Lanes of `a` are shifted right by `shift` (0 to the result's width) and saturated.
+    Lanes of `a` are shifted right by `shift` (0 to the result's width), rounded to
+    the nearest (ties up), and saturated. There is no form that rounds down: GNU
+    assemblers up to 2.40 encode vqshrn as vqrshrn.
   }];
   let arguments = (ins AnyTypeOf<[MVE_I8, MVE_I16]>:$into, AnyTypeOf<[MVE_I16, MVE_I32]>:$a,
     DefaultValuedAttr<I32Attr, "0">:$shift, UnitAttr:$top);
   let results = (outs AnyTypeOf<[MVE_I8, MVE_I16]>:$result);
   let hasVerifier = 1;
   let assemblyFormat = "$into `,` $a (`top` $top^)? attr-dict `:` type($into) `,` type($a)";
+}
+
+def MVE_VqaddOp : MVE_Op<"vqadd", [Pure, SameOperandsAndResultType]> {
+  let summary = "saturating sums of signed lanes";
+  let arguments = (ins MVE_I16:$a, MVE_I16:$b);
+  let results = (outs MVE_I16:$result);
+  let assemblyFormat = "$a `,` $b attr-dict `:` type($a)";
 }
 
 def MVE_LoadOp : MVE_Op<"load", [AttrSizedOperandSegments]> {

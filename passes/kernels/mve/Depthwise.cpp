@@ -245,6 +245,11 @@ private:
     // Lanes 0, 4, ... and 2, 6, ... become the even lanes, the others the odd ones.
     Value even = narrow(b, sums[0], sums[2], halves, epilogue.shift());
     Value odd = narrow(b, sums[1], sums[3], halves, epilogue.shift());
+    if (int16_t zero = epilogue.zeroPoint()) {
+      Value splat = arith::ConstantOp::create(b, DenseElementsAttr::get(halves, zero));
+      even = arm_mve::VqaddOp::create(b, even, splat);
+      odd = arm_mve::VqaddOp::create(b, odd, splat);
+    }
     Value result = narrow(b, even, odd, bytes, 0);
     auto bound = [&](int8_t v) -> Value {
       return arith::ConstantOp::create(b, DenseElementsAttr::get(bytes, v));

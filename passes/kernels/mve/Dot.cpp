@@ -74,13 +74,37 @@ SmallVector<Value> Dot::accumulate(ImplicitLocOpBuilder &b, const Left &left, Va
                    });
 }
 
+static SmallVector<Value> indicesAt(ImplicitLocOpBuilder &b, ArrayRef<Value> output,
+                                    Value channel, int64_t lane) {
+  SmallVector<Value> indices(output.begin(), output.end());
+  indices.push_back(plus(b, channel, lane));
+  return indices;
+}
+
+Value Dot::load(ImplicitLocOpBuilder &b, unsigned i, ArrayRef<Value> output, Value channel,
+                int64_t valid) const {
+  Value operand = epilogue.operands()[i];
+  SmallVector<Value> indices =
+      epilogue.isPerChannel(i) ? SmallVector<Value>{channel} : indicesAt(b, output, channel, 0);
+  Type element = cast<MemRefType>(operand.getType()).getElementType();
+  if (isa<IntegerType>(element))
+    return arm_mve::LoadOp::create(b, VectorType::get({kPanel}, b.getI32Type()), operand, indices,
+                                   valid < kPanel ? index(b, valid) : Value(), false);
+  auto type = VectorType::get({kPanel}, element);
+  if (valid == kPanel)
+    return vector::LoadOp::create(b, type, operand, indices);
+  Value result = arith::ConstantOp::create(b, b.getZeroAttr(type));
+  for (int64_t lane = 0; lane < valid; ++lane) {
+    Value scalar = memref::LoadOp::create(b, operand, indices);
+    result = vector::InsertOp::create(b, scalar, result, lane);
+    indices.back() = plus(b, indices.back(), 1);
+  }
+  return result;
+}
+
 void Dot::store(ImplicitLocOpBuilder &b, ArrayRef<Value> sums, ArrayRef<Value> output,
                 Value channel, int64_t valid) const {
-  auto at = [&](int64_t lane) {
-    SmallVector<Value> indices(output.begin(), output.end());
-    indices.push_back(plus(b, channel, lane));
-    return indices;
-  };
+  auto at = [&](int64_t lane) { return indicesAt(b, output, channel, lane); };
   if (!epilogue.isVector()) {
     for (int64_t lane = 0; lane < valid; ++lane) {
       Value result = applyEpilogue(b, op, sums[lane], at(lane));
@@ -88,27 +112,12 @@ void Dot::store(ImplicitLocOpBuilder &b, ArrayRef<Value> sums, ArrayRef<Value> o
     }
     return;
   }
-  auto words = VectorType::get({kPanel}, b.getI32Type());
   Value first = valid < kPanel ? index(b, valid) : Value();
-  Value vector = vector::FromElementsOp::create(b, words, sums);
-  auto load = [&](unsigned i) -> Value {
-    Value operand = epilogue.operands()[i];
-    SmallVector<Value> indices = epilogue.isPerChannel(i) ? SmallVector<Value>{channel} : at(0);
-    Type element = cast<MemRefType>(operand.getType()).getElementType();
-    if (isa<IntegerType>(element))
-      return arm_mve::LoadOp::create(b, words, operand, indices, first, false);
-    auto type = VectorType::get({kPanel}, element);
-    if (!first)
-      return vector::LoadOp::create(b, type, operand, indices);
-    Value result = arith::ConstantOp::create(b, b.getZeroAttr(type));
-    for (int64_t lane = 0; lane < valid; ++lane) {
-      Value scalar = memref::LoadOp::create(b, operand, indices);
-      result = vector::InsertOp::create(b, scalar, result, lane);
-      indices.back() = plus(b, indices.back(), 1);
-    }
-    return result;
-  };
-  Value result = epilogue.apply(b, vector, load);
+  Value vector =
+      vector::FromElementsOp::create(b, VectorType::get({kPanel}, b.getI32Type()), sums);
+  Value result = epilogue.apply(b, vector, [&](unsigned i) {
+    return load(b, i, output, channel, valid);
+  });
   auto type = cast<VectorType>(result.getType());
   if (type.getElementType().isInteger(32)) {
     arm_mve::StoreOp::create(b, result, init, at(0), first);
@@ -117,6 +126,44 @@ void Dot::store(ImplicitLocOpBuilder &b, ArrayRef<Value> sums, ArrayRef<Value> o
   } else {
     for (int64_t lane = 0; lane < valid; ++lane)
       memref::StoreOp::create(b, vector::ExtractOp::create(b, result, lane), init, at(lane));
+  }
+}
+
+void Dot::storeClamped(ImplicitLocOpBuilder &b, ArrayRef<SmallVector<Value>> sums,
+                       ArrayRef<SmallVector<Value>> outputs, Value channel, int64_t valid) const {
+  auto words = VectorType::get({kPanel}, b.getI32Type());
+  auto halves = VectorType::get({kLanes / 2}, b.getI16Type());
+  auto bytes = VectorType::get({kLanes}, b.getI8Type());
+  // Rows in the lower and the upper halves of words.
+  Value both;
+  for (auto [r, row] : llvm::enumerate(sums)) {
+    Value vector = vector::FromElementsOp::create(b, words, row);
+    Value v = epilogue.applyUnclamped(b, vector, [&, r = r](unsigned i) {
+      return load(b, i, outputs[r], channel, valid);
+    });
+    Value into = r == 0 ? vector::BitCastOp::create(b, halves, v).getResult() : both;
+    both = arm_mve::VqmovnOp::create(b, halves, into, v, epilogue.shift(), r == 1);
+  }
+  if (int16_t zero = epilogue.zeroPoint())
+    both = arm_mve::VqaddOp::create(
+        b, both, arith::ConstantOp::create(b, DenseElementsAttr::get(halves, zero)));
+  Value result = arm_mve::VqmovnOp::create(b, bytes, vector::BitCastOp::create(b, bytes, both),
+                                           both, 0, false);
+  auto bound = [&](int8_t v) -> Value {
+    return arith::ConstantOp::create(b, DenseElementsAttr::get(bytes, v));
+  };
+  if (epilogue.lowest() > -128)
+    result = arith::MaxSIOp::create(b, result, bound(epilogue.lowest()));
+  if (epilogue.highest() < 127)
+    result = arith::MinSIOp::create(b, result, bound(epilogue.highest()));
+  result = vector::BitCastOp::create(b, words, result);
+  Value first = valid < kPanel ? index(b, valid) : Value();
+  for (auto [r, output] : llvm::enumerate(outputs)) {
+    if (r == 1) {
+      Value half = arith::ConstantOp::create(b, DenseElementsAttr::get(words, int32_t(16)));
+      result = arith::ShRUIOp::create(b, result, half);
+    }
+    arm_mve::StoreOp::create(b, result, init, indicesAt(b, output, channel, 0), first);
   }
 }
 
@@ -142,6 +189,8 @@ void Dot::emitTile(ImplicitLocOpBuilder &b, const Left &left, ValueRange starts,
       for (int64_t r = 0; r < rows; ++r)
         sums[r][half + weights.halves * j] = end[j * rows + r];
   }
+  if (epilogue.isVector() && epilogue.clamps())
+    return storeClamped(b, sums, outputs, channel, valid);
   for (int64_t r = 0; r < rows; ++r)
     store(b, sums[r], outputs[r], channel, valid);
 }

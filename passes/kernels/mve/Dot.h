@@ -40,6 +40,13 @@ private:
                                             llvm::SmallVector<mlir::Value> sums) const;
   void store(mlir::ImplicitLocOpBuilder &b, llvm::ArrayRef<mlir::Value> sums,
              llvm::ArrayRef<mlir::Value> output, mlir::Value channel, int64_t valid) const;
+  void storeClamped(mlir::ImplicitLocOpBuilder &b,
+                    llvm::ArrayRef<llvm::SmallVector<mlir::Value>> sums,
+                    llvm::ArrayRef<llvm::SmallVector<mlir::Value>> outputs, mlir::Value channel,
+                    int64_t valid) const;
+  /// Four channels of epilogue operand `i` at `output`.
+  mlir::Value load(mlir::ImplicitLocOpBuilder &b, unsigned i, llvm::ArrayRef<mlir::Value> output,
+                   mlir::Value channel, int64_t valid) const;
 
   mlir::Operation *op;
   Epilogue epilogue;

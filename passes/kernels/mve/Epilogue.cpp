@@ -132,14 +132,37 @@ kernels::mve::Epilogue::Epilogue(Operation *op) {
   }
   if (lowest < -128 || highest > 127 || lowest > highest)
     return;
-  low = lowest;
-  high = highest;
+  this->low = lowest;
+  this->high = highest;
   clampInput = v;
-  if (auto shift = v.getDefiningOp<arith::ShRSIOp>())
-    if (auto amount = integer(shift.getRhs()); amount && *amount >= 1 && *amount <= 16) {
-      clampShift = *amount;
-      clampInput = shift.getLhs();
-    }
+  // (high + constant) >> shift: with half of the shifted-out range taken away the
+  // constant is for a shift that rounds; what is left is mostly a zero point,
+  // which can wait until lanes are narrow. Upper halves of products are far from
+  // an overflow.
+  auto shift = v.getDefiningOp<arith::ShRSIOp>();
+  auto amount = shift ? integer(shift.getRhs()) : std::nullopt;
+  if (!amount || *amount < 1 || *amount > 16)
+    return;
+  auto add = shift.getLhs().getDefiningOp<arith::AddIOp>();
+  Value high = add ? add.getLhs() : shift.getLhs();
+  int64_t constant = 0;
+  if (add) {
+    auto value = integer(add.getRhs());
+    if (!value || std::abs(*value) > (1 << 29))
+      return;
+    constant = *value;
+  }
+  auto product = high.getDefiningOp<arith::MulSIExtendedOp>();
+  if (!product || high != product.getHigh())
+    return;
+  clampInput = high;
+  clampShift = *amount;
+  constant -= int64_t(1) << (*amount - 1);
+  int64_t unit = int64_t(1) << *amount;
+  if (constant % unit == 0 && std::abs(constant / unit) <= 1024)
+    zero = constant / unit;
+  else
+    offset = constant;
 }
 
 Value kernels::mve::Epilogue::evaluate(ImplicitLocOpBuilder &b, Value wanted, Value sums,
@@ -204,5 +227,9 @@ Value kernels::mve::Epilogue::apply(ImplicitLocOpBuilder &b, Value sums, Load lo
 
 Value kernels::mve::Epilogue::applyUnclamped(ImplicitLocOpBuilder &b, Value sums,
                                              Load load) const {
-  return evaluate(b, clampInput, sums, load);
+  Value v = evaluate(b, clampInput, sums, load);
+  if (offset == 0)
+    return v;
+  auto constant = DenseElementsAttr::get(cast<VectorType>(v.getType()), offset);
+  return arith::AddIOp::create(b, v, arith::ConstantOp::create(b, constant));
 }

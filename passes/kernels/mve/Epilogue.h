@@ -20,9 +20,11 @@ public:
   bool hasFullOperands() const { return fullOperands; }
   /// The result is an int8, truncated from an int32.
   bool truncates() const { return truncated; }
-  /// The int8 result is `clampInput() >> shift()`, saturated to lowest()..highest().
+  /// The int8 result is the result of `applyUnclamped`, shifted right by shift() and
+  /// rounded to nearest (ties up), plus zeroPoint(), saturated to lowest()..highest().
   bool clamps() const { return clampInput != nullptr; }
   int32_t shift() const { return clampShift; }
+  int16_t zeroPoint() const { return zero; }
   int8_t lowest() const { return low; }
   int8_t highest() const { return high; }
   mlir::ValueRange operands() const { return inputs; }
@@ -33,7 +35,7 @@ public:
   /// `load` gives lanes of an operand, int8 and int16 ones extended.
   using Load = llvm::function_ref<mlir::Value(unsigned operand)>;
   mlir::Value apply(mlir::ImplicitLocOpBuilder &b, mlir::Value sums, Load load) const;
-  /// The same up to the input of the final shift and clamp.
+  /// The same up to the input of the final shift, addition and clamp.
   mlir::Value applyUnclamped(mlir::ImplicitLocOpBuilder &b, mlir::Value sums, Load load) const;
 
 private:
@@ -43,7 +45,8 @@ private:
   mlir::Block *block;
   mlir::ValueRange inputs;
   mlir::Value init, biasOperand, biased, result, clampInput;
-  int32_t clampShift = 0;
+  int32_t clampShift = 0, offset = 0;
+  int16_t zero = 0;
   int8_t low = -128, high = 127;
   bool vector = true, truncated = false, fullOperands = false;
 };
