@@ -11,6 +11,7 @@
 #include "llvm/Analysis/TargetLibraryInfo.h"
 #include "llvm/ADT/StringSet.h"
 #include "llvm/Passes/PassBuilder.h"
+#include "llvm/Transforms/Scalar/LoopPassManager.h"
 #include "llvm/Transforms/Utils/LoopUtils.h"
 
 using namespace dlc;
@@ -26,6 +27,23 @@ struct KeepLoopsRolled : llvm::PassInfoMixin<KeepLoopsRolled> {
     auto &loops = analyses.getResult<llvm::LoopAnalysis>(function);
     for (llvm::Loop *loop : loops.getLoopsInPreorder())
       llvm::addStringMetadataToLoop(loop, "llvm.loop.unroll.disable");
+    return llvm::PreservedAnalyses::all();
+  }
+};
+
+/// Kernels of Helium have as many loops as they want: unrolled entirely, they take
+/// registers that are not there, and stack.
+struct KeepHeliumLoops : llvm::PassInfoMixin<KeepHeliumLoops> {
+  llvm::PreservedAnalyses run(llvm::Loop &loop, llvm::LoopAnalysisManager &,
+                              llvm::LoopStandardAnalysisResults &, llvm::LPMUpdater &) {
+    for (llvm::BasicBlock *block : loop.blocks())
+      for (llvm::Instruction &instruction : *block)
+        if (auto *call = llvm::dyn_cast<llvm::CallInst>(&instruction);
+            call && call->getCalledFunction() &&
+            call->getCalledFunction()->getName().starts_with("llvm.arm.mve.vm")) {
+          llvm::addStringMetadataToLoop(&loop, "llvm.loop.unroll.disable");
+          return llvm::PreservedAnalyses::all();
+        }
     return llvm::PreservedAnalyses::all();
   }
 };
@@ -138,6 +156,10 @@ void codegen::optimize(llvm::Module &module, llvm::TargetMachine &machine,
         [](llvm::FunctionPassManager &manager, llvm::OptimizationLevel) {
           manager.addPass(KeepLoopsRolled());
         });
+  builder.registerLateLoopOptimizationsEPCallback(
+      [](llvm::LoopPassManager &manager, llvm::OptimizationLevel) {
+        manager.addPass(KeepHeliumLoops());
+      });
   llvm::LoopAnalysisManager loops;
   llvm::FunctionAnalysisManager functions;
   llvm::CGSCCAnalysisManager components;
