@@ -52,11 +52,49 @@ struct LoadPattern : ConvertOpToLLVMPattern<arm_dsp::LoadOp> {
     return success();
   }
 };
+
+/// arm_dsp.dot to inline assembly: outputs are the sums, the two pointers and the
+/// temporaries, of which sums and pointers are inputs, too.
+struct DotPattern : ConvertOpToLLVMPattern<arm_dsp::DotOp> {
+  using ConvertOpToLLVMPattern::ConvertOpToLLVMPattern;
+  LogicalResult matchAndRewrite(arm_dsp::DotOp op, OpAdaptor adaptor,
+                                ConversionPatternRewriter &rewriter) const override {
+    Location loc = op.getLoc();
+    SmallVector<Value> operands(adaptor.getSums());
+    operands.push_back(getStridedElementPtr(rewriter, loc, op.getWeights().getType(),
+                                            adaptor.getWeights(), adaptor.getWeightAt()));
+    operands.push_back(getStridedElementPtr(rewriter, loc, op.getInputs().getType(),
+                                            adaptor.getInputs(), adaptor.getInputAt()));
+    int64_t sums = op.getSums().size(), outputs = operands.size() + op.countTemporaries();
+    std::string constraints;
+    SmallVector<Type> types;
+    for (int64_t i = 0; i < outputs; ++i) {
+      constraints += "=&r,";
+      types.push_back(i < int64_t(operands.size()) ? operands[i].getType()
+                                                    : Type(rewriter.getI32Type()));
+    }
+    for (size_t i = 0; i < operands.size(); ++i)
+      constraints += std::to_string(i) + ",";
+    constraints += "~{memory},~{cc}";
+    auto result = LLVM::LLVMStructType::getLiteral(op.getContext(), types);
+    auto assembly = LLVM::InlineAsmOp::create(
+        rewriter, loc, result, operands,
+        op.getAssembly([](int64_t i) { return "$" + std::to_string(i); }), constraints,
+        /*has_side_effects=*/true, /*is_align_stack=*/false, LLVM::TailCallKind::None,
+        LLVM::AsmDialectAttr(), ArrayAttr());
+    SmallVector<Value> results;
+    for (int64_t i = 0; i < sums; ++i)
+      results.push_back(LLVM::ExtractValueOp::create(rewriter, loc, assembly.getResult(0), i));
+    rewriter.replaceOp(op, results);
+    return success();
+  }
+};
 } // namespace
 
 void codegen::populateArmDSPToLLVMPatterns(LLVMTypeConverter &converter,
                                            RewritePatternSet &patterns) {
   patterns.add<MultiplyAddPattern<arm_dsp::SmladOp>, MultiplyAddPattern<arm_dsp::SmlabbOp>,
                MultiplyAddPattern<arm_dsp::SmlabtOp>, MultiplyAddPattern<arm_dsp::SmlatbOp>,
-               MultiplyAddPattern<arm_dsp::SmlattOp>, Sxtb16Pattern, LoadPattern>(converter);
+               MultiplyAddPattern<arm_dsp::SmlattOp>, Sxtb16Pattern, LoadPattern,
+               DotPattern>(converter);
 }

@@ -1,6 +1,8 @@
 // This file emits the micro-kernels that PlanKernels chose.
 #include "passes/kernels/Needs.h"
 #include "passes/kernels/Tile.h"
+#include "passes/kernels/dsp/Dsp.h"
+#include "passes/kernels/dsp/Weights.h"
 #include "passes/kernels/mve/Mve.h"
 
 namespace dlc {
@@ -26,7 +28,10 @@ struct LowerKernels : dlc::impl::LowerKernelsBase<LowerKernels> {
       if (!isa<dlc::nn::ConvOp, dlc::nn::MatmulOp>(op) ||
           !llvm::all_of(op->getOperands(), hasUnitStride))
         return; // LowerContractions takes it
-      if (auto conv = dyn_cast<dlc::nn::ConvOp>(op)) {
+      dlc::nn::KernelAttr kernel = op->getAttrOfType<dlc::nn::KernelAttr>("kernel");
+      if (dlc::kernels::dsp::isOurs(kernel)) {
+        dlc::kernels::dsp::emit(op, kernel);
+      } else if (auto conv = dyn_cast<dlc::nn::ConvOp>(op)) {
         if (!conv.getKernelAttr() ||
             (conv.isPadded() && !dlc::kernels::takesPads(conv)))
           return;
@@ -42,6 +47,7 @@ struct LowerKernels : dlc::impl::LowerKernelsBase<LowerKernels> {
         dlc::kernels::emitGemm(matmul, target);
       }
     });
+    dlc::kernels::dsp::eraseUnusedConstants(getOperation());
   }
 };
 } // namespace

@@ -82,7 +82,7 @@ void pack(dlc::nn::MatmulOp op) {
     return;
   DenseElementsAttr value = constantOf(op.getB());
   auto old = cast<RankedTensorType>(op.getB().getType());
-  if (!value || op.getPacked() || old.getRank() != 2)
+  if (!value || op.getPacked() || old.getRank() != 2 || op.getKernelAttr().getKind() != "gemm")
     return;
   int64_t width = op.getKernelAttr().getColumns();
   int64_t depth = old.getDimSize(0), columns = old.getDimSize(1);

@@ -1,6 +1,7 @@
 // Declarations of all passes, generated from Passes.td.
 #pragma once
 
+#include "dialects/ArmDSP/ArmDSP.h"
 #include "dialects/NN/NN.h"
 #include "dialects/ONNX/ONNX.h"
 #include "dialects/RT/RT.h"

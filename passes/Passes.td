@@ -464,7 +464,7 @@ def LowerKernels : Pass<"dlc-lower-kernels", "::mlir::ModuleOp"> {
   }];
   let dependentDialects = ["::mlir::scf::SCFDialect", "::mlir::arith::ArithDialect",
                            "::mlir::memref::MemRefDialect", "::mlir::math::MathDialect",
-                           "::mlir::vector::VectorDialect"];
+                           "::mlir::vector::VectorDialect", "::dlc::arm_dsp::ArmDSPDialect"];
 }
 
 def FuseElementwise : Pass<"dlc-fuse-elementwise", "::mlir::ModuleOp"> {

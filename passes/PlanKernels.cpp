@@ -2,6 +2,7 @@
 #include "passes/Passes.h"
 
 #include "passes/kernels/Epilogue.h"
+#include "passes/kernels/dsp/Dsp.h"
 #include "passes/kernels/mve/Mve.h"
 
 namespace dlc {
@@ -127,9 +128,20 @@ struct PlanKernels : dlc::impl::PlanKernelsBase<PlanKernels> {
     if (!target)
       return;
     getOperation().walk([&](Operation *op) {
-      if (auto conv = dyn_cast<dlc::nn::ConvOp>(op))
+      auto conv = dyn_cast<dlc::nn::ConvOp>(op);
+      auto matmul = dyn_cast<dlc::nn::MatmulOp>(op);
+      if (!conv && !matmul)
+        return;
+      if (KernelAttr kernel = dlc::kernels::dsp::plan(op, target)) {
+        if (conv)
+          conv.setKernelAttr(kernel);
+        else
+          matmul.setKernelAttr(kernel);
+        return;
+      }
+      if (conv)
         plan(conv);
-      else if (auto matmul = dyn_cast<dlc::nn::MatmulOp>(op))
+      else
         plan(matmul);
     });
   }

@@ -6,6 +6,50 @@
 using namespace mlir;
 using namespace dlc::cpp;
 
+/// The helper for a tile of this form: the assembly of the object, and the same
+/// with intrinsics for builds without optimization, where registers do not suffice.
+static std::string dotHelper(dlc::arm_dsp::DotOp op, llvm::StringRef name) {
+  std::string text;
+  llvm::raw_string_ostream out(text);
+  int64_t rows = op.getRows(), pixels = op.getPixels(), sums = rows * pixels;
+  out << "// Sums of " << rows << " output" << (rows > 1 ? "s" : "") << " at " << pixels
+      << " pixel" << (pixels > 1 ? "s" : "") << " over " << 4 * op.getGroups() << " weights each.\n"
+      << "inline void " << name << "(const void *weights, const void *inputs, int32_t (&s)["
+      << sums << "]) {\n#if defined(__OPTIMIZE__)\n";
+  for (int64_t i = 0; i < sums; ++i)
+    out << (i ? ", " : "  int32_t ") << "s" << i << " = s[" << i << "]";
+  out << ";\n";
+  for (int64_t i = 0; i < op.countTemporaries(); ++i)
+    out << (i ? ", " : "  int32_t ") << "t" << i;
+  out << ";\n  __asm__ volatile(\n";
+  llvm::SmallVector<llvm::StringRef> lines;
+  std::string assembly = op.getAssembly([](int64_t i) { return "%" + std::to_string(i); });
+  llvm::StringRef(assembly).split(lines, '\n', -1, /*KeepEmpty=*/false);
+  for (llvm::StringRef line : lines)
+    out << "      \"" << line << "\\n\"\n";
+  out << "      : ";
+  for (int64_t i = 0; i < sums; ++i)
+    out << "\"+&r\"(s" << i << "), ";
+  out << "\"+&r\"(weights), \"+&r\"(inputs)";
+  for (int64_t i = 0; i < op.countTemporaries(); ++i)
+    out << ", \"=&r\"(t" << i << ")";
+  out << "\n      :\n      : \"memory\", \"cc\");\n";
+  for (int64_t i = 0; i < sums; ++i)
+    out << "  s[" << i << "] = s" << i << ";\n";
+  out << "#else\n  const char *w = (const char *)weights, *x = (const char *)inputs;\n"
+      << "  for (int q = 0; q < " << op.getGroups() << "; ++q, w += " << 4 * rows << ", x += "
+      << (op.expands() ? 4 : 8 * pixels) << ")\n    for (int r = 0; r < " << rows
+      << "; ++r)\n      for (int j = 0; j < " << pixels << "; ++j)\n"
+      << "        for (int half = 0; half < 2; ++half) {\n"
+      << "          const int32_t a = __sxtb16(int32_t(rotate_right(load<uint32_t>(w + 4 * r), 8 * half)));\n"
+      << "          const int32_t b = "
+      << (op.expands() ? "__sxtb16(int32_t(rotate_right(load<uint32_t>(x), 8 * half)))"
+                       : "load<int32_t>(x + 4 * (half * " + std::to_string(pixels) + " + j))")
+      << ";\n          s[r * " << pixels << " + j] = __smlad(a, b, s[r * " << pixels
+      << " + j]);\n        }\n#endif\n}\n";
+  return text;
+}
+
 LogicalResult Printer::printArmDSP(Operation &op) {
   includes.insert("arm_acle.h");
   if (auto load = dyn_cast<dlc::arm_dsp::LoadOp>(op)) {
@@ -26,6 +70,30 @@ LogicalResult Printer::printArmDSP(Operation &op) {
     Expr e = call("__sxtb16", {x});
     e.bits = 32;
     define(extend, e);
+    return success();
+  }
+  if (auto dot = dyn_cast<dlc::arm_dsp::DotOp>(op)) {
+    std::string name = "dot_" + std::to_string(dot.getRows()) + "x" +
+                       std::to_string(dot.getPixels()) + "x" +
+                       std::to_string(4 * dot.getGroups()) + "_" + std::to_string(dot.getUnroll()) +
+                       (dot.expands() ? "b" : "");
+    helpers.insert("load");
+    helpers.insert("rotate_right");
+    functions.try_emplace(name, dotHelper(dot, name));
+    std::string sums;
+    llvm::ListSeparator comma(", ");
+    for (Value sum : dot.getSums())
+      sums += llvm::StringRef(comma).str() + value(sum).text;
+    std::string array = numbered("s");
+    std::string weights = element(dot.getWeights(), dot.getWeightAt(), true).text;
+    std::string inputs = element(dot.getInputs(), dot.getInputAt(), true).text;
+    flushReads();
+    line() << "int32_t " << array << "[] = {" << sums << "};\n";
+    line() << name << "(" << weights << ", " << inputs << ", " << array << ");\n";
+    for (auto [i, result] : llvm::enumerate(dot.getResults())) {
+      Expr e{array + "[" + std::to_string(i) + "]", Prec::Primary, 32};
+      exprs[result] = e;
+    }
     return success();
   }
   if (op.getNumOperands() == 3 && op.getNumResults() == 1) {

@@ -304,6 +304,8 @@ void Printer::printPrelude() {
   for (const Helper &helper : kHelpers)
     if (has(helper.name))
       out << helper.text;
+  for (const auto &[name, text] : functions)
+    out << text;
   for (const char *function : {"to_half", "to_bfloat", "from_half", "from_bfloat"})
     if (has(std::string(function) + "_lanes"))
       out << "template <class V, class U> V " << function << "_lanes(U v) {\n  V r = {};\n"

@@ -12,6 +12,7 @@
 #include "llvm/ADT/MapVector.h"
 #include "llvm/ADT/StringSet.h"
 
+#include <map>
 #include <set>
 
 namespace dlc::cpp {
@@ -251,6 +252,7 @@ private:
   mlir::DataFlowSolver solver;
 
   std::set<std::string> helpers;     ///< names of prelude helpers in use
+  std::map<std::string, std::string> functions; ///< further helpers, by name
   std::set<std::string> includes;    ///< headers of intrinsics in use
   std::set<std::string> elements;    ///< may-alias element types in use
   /// Vector types in use: (kind, bits, lanes).

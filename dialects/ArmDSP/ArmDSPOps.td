@@ -61,4 +61,51 @@ def ArmDSP_LoadOp : ArmDSP_Op<"load"> {
     build($_builder, $_state, $_builder.getI32Type(), bytes, at);
   }]>];
 }
+
+def ArmDSP_DotOp : ArmDSP_Op<"dot"> {
+  let summary = "the products of a tile of outputs and pixels, summed";
+  let description = [{
+    sums[r * pixels + j] += sum over q < groups of weight group q of row r times
+    input group q of pixel j. A weight group is a word of four signed bytes, the
+    groups of all rows side by side. An input group is, of bytes, one word (one
+    pixel only); of words, the pairs (0, 2) of all pixels, then their pairs (1, 3).
+
+    It is one operation because all 14 registers are in use: compilers spill here,
+    so an object and the C++ get the same assembly, `unroll` groups written out.
+
+    ```mlir
+    %s:2 = arm_dsp.dot %w[%i], %x[%c0] sums(%a, %b) {rows = 1, pixels = 2, groups = 16, unroll = 4}
+        : memref<64xi32>, memref<64xi32> -> i32, i32
+    ```
+  }];
+  let arguments = (ins Arg<MemRefRankOf<[I32], [1]>, "weights", [MemRead]>:$weights, Index:$weightAt,
+    Arg<MemRefRankOf<[I8, I32], [1]>, "inputs", [MemRead]>:$inputs, Index:$inputAt,
+    Variadic<I32>:$sums,
+    I64Attr:$rows, I64Attr:$pixels, I64Attr:$groups, I64Attr:$unroll);
+  let results = (outs Variadic<I32>:$results);
+  let assemblyFormat = [{
+    $weights `[` $weightAt `]` `,` $inputs `[` $inputAt `]` `sums` `(` $sums `)` attr-dict
+    `:` type($weights) `,` type($inputs) `->` type($results)
+  }];
+  let hasVerifier = 1;
+  let builders = [OpBuilder<(ins "::mlir::Value":$weights, "::mlir::Value":$weightAt,
+      "::mlir::Value":$inputs, "::mlir::Value":$inputAt, "::mlir::ValueRange":$sums,
+      "int64_t":$rows, "int64_t":$pixels, "int64_t":$groups, "int64_t":$unroll), [{
+    ::llvm::SmallVector<::mlir::Type> types(sums.size(), $_builder.getI32Type());
+    build($_builder, $_state, types, weights, weightAt, inputs, inputAt, sums,
+          $_builder.getI64IntegerAttr(rows), $_builder.getI64IntegerAttr(pixels),
+          $_builder.getI64IntegerAttr(groups), $_builder.getI64IntegerAttr(unroll));
+  }]>];
+  let extraClassDeclaration = [{
+    /// Whether the inputs are bytes, expanded on the way.
+    bool expands();
+    /// Registers beside the sums and the two pointers.
+    int64_t countTemporaries();
+    /// Whether the number of rounds has a register of its own.
+    bool countsInRegister();
+    /// The instructions. Operands: sums, pointer to weights (moved), pointer to
+    /// inputs (moved), temporaries; `name` gives their names.
+    std::string getAssembly(::llvm::function_ref<std::string(int64_t)> name);
+  }];
+}
 #endif

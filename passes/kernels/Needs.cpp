@@ -1,39 +1,44 @@
 // This file says what the chosen kernels need besides their operands.
 #include "passes/kernels/Needs.h"
 
+#include "passes/kernels/dsp/Dsp.h"
 #include "passes/kernels/mve/Mve.h"
 #include "passes/kernels/Tile.h"
 
 using namespace mlir;
 
-/// The kernel's kind; empty without one.
-static StringRef kindOf(Operation *op) {
-  dlc::nn::KernelAttr kernel;
+static dlc::nn::KernelAttr kernelOf(Operation *op) {
   if (auto conv = dyn_cast<dlc::nn::ConvOp>(op))
-    kernel = conv.getKernelAttr();
-  else if (auto matmul = dyn_cast<dlc::nn::MatmulOp>(op))
-    kernel = matmul.getKernelAttr();
-  return kernel ? kernel.getKind() : StringRef();
+    return conv.getKernelAttr();
+  if (auto matmul = dyn_cast<dlc::nn::MatmulOp>(op))
+    return matmul.getKernelAttr();
+  return {};
 }
 
 bool dlc::kernels::takesPads(nn::ConvOp op) {
-  StringRef kind = kindOf(op);
-  if (kind.empty()) {
+  nn::KernelAttr kernel = kernelOf(op);
+  if (!kernel) {
     // Plain loops test every position: time for the RAM of a padded copy.
     auto optimize = op->getParentOfType<ModuleOp>()->getAttrOfType<StringAttr>(rt::kOptimize);
     return optimize && optimize.getValue() == "ram";
   }
-  return kind == "dsp" || (mve::isMve(op.getKernelAttr()) && kind != "mve_dot");
+  return dsp::isOurs(kernel) || (mve::isMve(kernel) && kernel.getKind() != "mve_dot");
 }
 
 int64_t dlc::kernels::scratchBytes(Operation *op) {
-  return kindOf(op).starts_with("mve_") ? mve::scratchBytes(op) : 0;
+  nn::KernelAttr kernel = kernelOf(op);
+  if (dsp::isOurs(kernel))
+    return dsp::scratchBytes(op, kernel);
+  return mve::isMve(kernel) ? mve::scratchBytes(op) : 0;
 }
 
 std::optional<dlc::kernels::Overlap> dlc::kernels::overlapOf(Operation *op) {
-  if (kindOf(op).empty())
+  nn::KernelAttr kernel = kernelOf(op);
+  if (!kernel)
     return overlapOfLoops(op);
-  if (kindOf(op) == "depthwise")
+  if (kernel.getKind() == "depthwise")
     return overlapOfDepthwise(cast<dlc::nn::ConvOp>(op));
-  return kindOf(op).starts_with("mve_") ? mve::overlapOf(op) : std::nullopt;
+  if (dsp::isOurs(kernel))
+    return dsp::overlapOf(op, kernel);
+  return mve::isMve(kernel) ? mve::overlapOf(op) : std::nullopt;
 }

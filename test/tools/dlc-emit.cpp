@@ -1,7 +1,7 @@
 // dlc-emit: runs code generation alone, on a hand-written module of the last IR.
 //
 //   dlc-emit FILE.mlir -o PREFIX [--target=T] [--mcpu=C] [--mattr=F]
-//            [--emit=obj,asm,llvm,cpp,header,manifest,report,lib,shared] [-Osize] [--profile] [--weights=external]
+//            [--emit=obj,asm,llvm,cpp,header,manifest,report,lib,shared,target] [-Osize] [--profile] [--weights=external]
 #include "codegen/CppEmitter.h"
 #include "codegen/HeaderEmitter.h"
 #include "codegen/Linker.h"
@@ -67,6 +67,10 @@ int main(int argc, char **argv) {
       return 2;
     }
     (*module)->setAttr(rt::kTarget, *target);
+  }
+  if (emit == "target") { // for scripts that write modules
+    llvm::outs() << rt::targetOf(*module) << "\n";
+    return 0;
   }
   llvm::SmallVector<llvm::StringRef> kinds;
   llvm::StringRef(emit).split(kinds, ',');

@@ -1,0 +1,127 @@
+// This file chooses among the integer kernels of the DSP extension and says what
+// they need.
+#include "passes/kernels/dsp/Dsp.h"
+
+#include "passes/kernels/dsp/Weights.h"
+
+using namespace mlir;
+using namespace dlc;
+using namespace dlc::kernels;
+using namespace dlc::kernels::dsp;
+
+int64_t dlc::kernels::dsp::unrolling(int64_t count, int64_t most) {
+  if (count <= most)
+    return count;
+  for (int64_t u = most; u > 1 && u * 2 > most; --u)
+    if (count % u == 0)
+      return u;
+  return most;
+}
+
+Value dlc::kernels::dsp::index(ImplicitLocOpBuilder &b, int64_t v) {
+  return arith::ConstantIndexOp::create(b, v);
+}
+
+Value dlc::kernels::dsp::add(ImplicitLocOpBuilder &b, Value x, Value y) {
+  return arith::AddIOp::create(b, x, y);
+}
+
+bool dlc::kernels::dsp::isOurs(nn::KernelAttr kernel) {
+  return kernel && kernel.getKind().starts_with("dsp");
+}
+
+nn::KernelAttr dlc::kernels::dsp::plan(Operation *op, rt::TargetAttr target) {
+  std::optional<Shape> s = Shape::of(op);
+  if (!s || !target.getDsp() || target.getIsa() != "scalar" || !Filter::of(*s))
+    return {};
+  auto kernel = [&](StringRef kind, int64_t rows, int64_t columns) {
+    return nn::KernelAttr::get(op->getContext(), kind, rows, columns, 1, 1, false);
+  };
+  // One pixel: nothing is gained by expanding it first.
+  if (isa<nn::MatmulOp>(op) && s->batch * s->pixels() == 1)
+    return kernel("dsp_vector", 4, 1);
+  if (s->isDepthwise() && s->dilationX == 1 && s->dilationY == 1 &&
+      s->kernelHeight * s->kernelWidth <= 64) {
+    int64_t channels = std::min<int64_t>(4, s->channels);
+    auto depthwise = [&](bool alongHeight) {
+      return nn::KernelAttr::get(op->getContext(), "dsp_depthwise", channels == 4 ? 4 : 1, 2, 1,
+                                 alongHeight ? 2 : 1, false);
+    };
+    // Long lines spread the cost of their weights; they need more scratch.
+    auto module = op->getParentOfType<ModuleOp>();
+    auto optimize = module->getAttrOfType<StringAttr>(rt::kOptimize);
+    bool saveMemory = optimize && optimize.getValue() == "ram";
+    bool alongHeight = saveMemory ? depthwiseScratch(*s, depthwise(true)) <
+                                        depthwiseScratch(*s, depthwise(false))
+                                  : s->outHeight > 2 * s->outWidth;
+    return depthwise(alongHeight);
+  }
+  return kernel("dsp", 3, std::min<int64_t>(2, s->pixels()));
+}
+
+int64_t dlc::kernels::dsp::scratchBytes(Operation *op, nn::KernelAttr kernel) {
+  std::optional<Shape> s = Shape::of(op);
+  if (!s)
+    return 0;
+  if (kernel.getKind() == "dsp")
+    return gemmScratch(*s, kernel);
+  if (kernel.getKind() == "dsp_depthwise")
+    return depthwiseScratch(*s, kernel);
+  return 0;
+}
+
+std::optional<Overlap> dlc::kernels::dsp::overlapOf(Operation *op, nn::KernelAttr kernel) {
+  std::optional<Shape> s = Shape::of(op);
+  // What the kernel cannot walk takes plain loops, in another order.
+  if (!s || (isa<MemRefType>(s->input.getType()) && !canWalk(*s)))
+    return std::nullopt;
+  auto out = cast<ShapedType>(s->out.getType());
+  int64_t bytes = llvm::divideCeil(out.getElementTypeBitWidth(), 8);
+  int64_t inputBytes = s->batch * s->height * s->width * s->channels;
+  if (kernel.getKind() == "dsp_depthwise") {
+    // Channel by channel: a result may only fall on bytes of its own channels, of
+    // lines that have been read.
+    bool readAhead = s->kernelHeight > s->padTop && s->kernelWidth > s->padLeft;
+    bool sameLines = s->outWidth == s->width && s->outHeight == s->height;
+    if (s->batch != 1 || bytes != 1 || !readAhead ||
+        !(kernel.getDepth() == 2 ? sameLines : s->outWidth <= s->width && s->outHeight <= s->height))
+      return std::nullopt;
+    return Overlap{0, /*exactly=*/true};
+  }
+  if (kernel.getKind() != "dsp" || s->groups != 1 || s->batch != 1)
+    return std::nullopt;
+  // Results are written tile by tile; what the next tile reads must still be there.
+  int64_t distance = -inputBytes, tile = kernel.getColumns();
+  for (int64_t done = tile; done < s->pixels(); done += tile) {
+    int64_t y = std::max<int64_t>(0, done / s->outWidth * s->strideY - s->padTop);
+    int64_t x = std::max<int64_t>(0, done % s->outWidth * s->strideX - s->padLeft);
+    // A line that begins further left in the next line reads further down.
+    int64_t unread = (y * s->width + x) * s->channels;
+    if (done / s->outWidth + 1 < s->outHeight)
+      unread = std::min(unread, std::max<int64_t>(0, (done / s->outWidth + 1) * s->strideY - s->padTop) *
+                                    s->width * s->channels);
+    distance = std::max(distance, done * s->outputs * bytes - unread);
+  }
+  return Overlap{distance};
+}
+
+bool dlc::kernels::dsp::emit(Operation *op, nn::KernelAttr kernel) {
+  std::optional<Shape> s = Shape::of(op);
+  if (!s || !canWalk(*s) || !Filter::of(*s))
+    return false;
+  Value scratch;
+  if (auto conv = dyn_cast<nn::ConvOp>(op))
+    scratch = conv.getScratch();
+  else
+    scratch = cast<nn::MatmulOp>(op).getScratch();
+  int64_t bytes = scratchBytes(op, kernel);
+  if (bytes && (!scratch || cast<MemRefType>(scratch.getType()).getNumElements() < bytes))
+    return false;
+  if (kernel.getKind() == "dsp_vector")
+    emitVector(*s, kernel);
+  else if (kernel.getKind() == "dsp_depthwise")
+    emitDepthwise(*s, kernel, scratch);
+  else
+    emitGemm(*s, kernel, scratch);
+  return true;
+}

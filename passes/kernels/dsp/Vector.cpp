@@ -1,0 +1,100 @@
+// This file emits products of one row with a matrix: weights are read once, so both
+// sides are expanded on the way.
+#include "dialects/ArmDSP/ArmDSP.h"
+#include "passes/kernels/Tile.h"
+#include "passes/kernels/dsp/Dsp.h"
+#include "passes/kernels/dsp/Weights.h"
+
+using namespace mlir;
+using namespace dlc::kernels;
+using namespace dlc::kernels::dsp;
+
+namespace {
+using Emitter = ImplicitLocOpBuilder;
+
+/// The last, incomplete word of the input; zero where it ends.
+Value partialWord(Emitter &b, Value bytes, int64_t from, int64_t count) {
+  Value word;
+  for (int64_t i = 0; i < count; ++i) {
+    Value v = memref::LoadOp::create(b, bytes, index(b, from + i));
+    v = arith::ExtUIOp::create(b, b.getI32Type(), v);
+    Value by = arith::ConstantOp::create(b, b.getI32IntegerAttr(8 * i));
+    v = i ? arith::ShLIOp::create(b, v, by).getResult() : v;
+    word = word ? arith::OrIOp::create(b, word, v).getResult() : v;
+  }
+  return word;
+}
+} // namespace
+
+void dlc::kernels::dsp::emitVector(const Shape &s, nn::KernelAttr kernel) {
+  Emitter b(s.op->getLoc(), s.op);
+  int64_t outputs = s.outputs, rows = kernel.getRows();
+  SmallVector<Blocks> blocks;
+  if (outputs / rows)
+    blocks.push_back({rows, 0, outputs / rows});
+  if (outputs % rows)
+    blocks.push_back({outputs % rows, outputs / rows * rows, 1});
+  Panels panels = packPanels(b, s, blocks);
+  Flat input = flatten(b, s.input);
+  int64_t wholeGroups = s.channels / 4, rest = s.channels % 4;
+  int64_t words = s.isWide() ? 2 : 1; // of a weight group of one output
+
+  // The products of one group of four with `count` rows.
+  auto step = [&](Emitter &qb, Value x, Value weight, int64_t count, ValueRange carried) {
+    SmallVector<Value> sums(carried.begin(), carried.end()), w;
+    for (int64_t i = 0; i < count * words; ++i)
+      w.push_back(memref::LoadOp::create(qb, panels.words, offsetBy(qb, weight, i)));
+    Value pairs[2];
+    for (int64_t half = 0; half < 2; ++half)
+      pairs[half] = dlc::arm_dsp::Sxtb16Op::create(qb, x, half * 8);
+    for (int64_t r = 0; r < count; ++r)
+      for (int64_t half = 0; half < 2; ++half) {
+        Value pair = s.isWide() ? w[2 * r + half]
+                                : dlc::arm_dsp::Sxtb16Op::create(qb, w[r], half * 8).getResult();
+        sums[r] = dlc::arm_dsp::SmladOp::create(qb, pair, pairs[half], sums[r]);
+      }
+    return sums;
+  };
+  for (const Blocks &run : panels.blocks)
+    plainLoop(b, 0, run.count, 1, [&](Emitter &ob, Value block) {
+      int64_t perGroup = run.rows * words;
+      Value weight = scaled(ob, index(ob, run.start), block, (wholeGroups + (rest != 0)) * perGroup);
+      Value output = scaled(ob, index(ob, run.first), block, run.rows);
+      SmallVector<Value> sums(run.rows,
+                              arith::ConstantOp::create(ob, ob.getI32IntegerAttr(0)).getResult());
+      int64_t unroll = std::max<int64_t>(1, unrolling(wholeGroups, 4));
+      auto several = [&](Emitter &qb, Value q, ValueRange carried, int64_t count) {
+        SmallVector<Value> inner(carried.begin(), carried.end());
+        for (int64_t u = 0; u < count; ++u) {
+          Value at = offsetBy(qb, q, u);
+          Value x = dlc::arm_dsp::LoadOp::create(qb, input.buffer, scaled(qb, index(qb, 0), at, 4));
+          inner = step(qb, x, scaled(qb, weight, at, perGroup), run.rows, inner);
+        }
+        return inner;
+      };
+      int64_t whole = s.isWide() ? wholeGroups / unroll * unroll : wholeGroups;
+      if (!s.isWide() && wholeGroups) {
+        auto dot = dlc::arm_dsp::DotOp::create(ob, panels.words, weight, input.buffer, index(ob, 0),
+                                               sums, run.rows, 1, wholeGroups, unroll);
+        sums.assign(dot.getResults().begin(), dot.getResults().end());
+      }
+      sums = carryLoop(ob, 0, s.isWide() ? whole : 0, unroll, sums, [&](Emitter &qb, Value q, ValueRange carried) {
+        return several(qb, q, carried, unroll);
+      });
+      sums = several(ob, index(ob, whole), sums, wholeGroups - whole);
+      if (rest) {
+        Value x = partialWord(ob, input.buffer, wholeGroups * 4, rest);
+        sums = step(ob, x, offsetBy(ob, weight, wholeGroups * perGroup), run.rows, sums);
+      }
+      SmallVector<Value> results;
+      SmallVector<SmallVector<Value>> places;
+      Value zero = index(ob, 0);
+      for (int64_t r = 0; r < run.rows; ++r) {
+        places.push_back(s.at(zero, zero, zero, offsetBy(ob, output, r)));
+        results.push_back(applyEpilogue(ob, s.op, sums[r], places.back()));
+      }
+      for (auto [result, place] : llvm::zip_equal(results, places))
+        memref::StoreOp::create(ob, result, s.out, place);
+    });
+  s.op->erase();
+}

@@ -1,0 +1,103 @@
+// This file reads constant filters and stores them in the order of a kernel.
+#include "passes/kernels/dsp/Weights.h"
+
+using namespace mlir;
+using namespace dlc::kernels::dsp;
+
+std::optional<Filter> Filter::of(const Shape &s) {
+  DenseElementsAttr dense;
+  if (auto get = s.filter.getDefiningOp<memref::GetGlobalOp>()) {
+    auto global = SymbolTable::lookupNearestSymbolFrom<memref::GlobalOp>(get, get.getNameAttr());
+    if (!global || !global.getConstant() || !global.getInitialValue())
+      return std::nullopt;
+    dense = dyn_cast<DenseElementsAttr>(*global.getInitialValue());
+  } else {
+    matchPattern(s.filter, m_Constant(&dense));
+  }
+  if (!dense || !(dense.getElementType().isInteger(8) || dense.getElementType().isInteger(16)))
+    return std::nullopt;
+  Filter f;
+  f.kernelWidth = s.kernelWidth;
+  f.channels = s.groupChannels();
+  f.outputs = s.outputs;
+  f.values.reserve(dense.getNumElements());
+  for (const APInt &v : dense.getValues<APInt>())
+    f.values.push_back(static_cast<int16_t>(v.getSExtValue()));
+  return f;
+}
+
+Value dlc::kernels::dsp::storeWords(ImplicitLocOpBuilder &b, const Shape &s,
+                                    ArrayRef<int32_t> words) {
+  auto module = s.op->getParentOfType<ModuleOp>();
+  StringRef old = s.filter.getDefiningOp<memref::GetGlobalOp>().getName();
+  auto type = MemRefType::get({static_cast<int64_t>(words.size())}, b.getI32Type());
+  auto data = DenseElementsAttr::get(
+      RankedTensorType::get(type.getShape(), type.getElementType()), words);
+  // Layers with the same weights share them.
+  memref::GlobalOp found;
+  for (auto global : module.getOps<memref::GlobalOp>())
+    if (global.getType() == type && global.getInitialValue() == Attribute(data))
+      found = global;
+  if (!found) {
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(module.getBody());
+    std::string name = (old + "_packed").str();
+    for (unsigned i = 1; module.lookupSymbol(name); ++i)
+      name = (old + "_packed_" + Twine(i)).str();
+    found = memref::GlobalOp::create(b, name, b.getStringAttr("private"), type, data,
+                                     /*constant=*/true, /*alignment=*/IntegerAttr());
+  }
+  return memref::GetGlobalOp::create(b, type, found.getName());
+}
+
+Panels dlc::kernels::dsp::packPanels(ImplicitLocOpBuilder &b, const Shape &s,
+                                     ArrayRef<Blocks> blocks) {
+  Panels panels;
+  panels.blocks.assign(blocks.begin(), blocks.end());
+  Filter filter = *Filter::of(s);
+  Patch patch(s);
+  std::vector<int32_t> packed;
+  for (int64_t g = 0; g < s.groups; ++g) {
+    for (Blocks &run : panels.blocks) {
+      if (g == 0)
+        run.start = packed.size();
+      for (int64_t i = 0; i < run.count * patch.groups() * run.rows; ++i) {
+        int64_t r = i % run.rows, q = i / run.rows % patch.groups();
+        int64_t block = i / run.rows / patch.groups();
+        int64_t o = g * s.groupOutputs() + run.first + block * run.rows + r;
+        int32_t w[4];
+        for (int64_t j = 0; j < 4; ++j) {
+          std::optional<Patch::Tap> tap = patch.tap(q * 4 + j);
+          w[j] = tap ? filter.at(*tap, o) : 0;
+        }
+        if (s.isWide()) {
+          packed.push_back(pairOf(w[0], w[2]));
+          packed.push_back(pairOf(w[1], w[3]));
+        } else {
+          packed.push_back(wordOf(w[0], w[1], w[2], w[3]));
+        }
+      }
+    }
+    if (g == 0)
+      panels.perGroup = packed.size();
+  }
+  panels.words = storeWords(b, s, packed);
+  return panels;
+}
+
+int32_t dlc::kernels::dsp::wordOf(int32_t a, int32_t b, int32_t c, int32_t d) {
+  auto byte = [](int32_t v) { return static_cast<uint32_t>(v) & 0xff; };
+  return static_cast<int32_t>(byte(a) | byte(b) << 8 | byte(c) << 16 | byte(d) << 24);
+}
+
+int32_t dlc::kernels::dsp::pairOf(int32_t a, int32_t b) {
+  return static_cast<int32_t>((static_cast<uint32_t>(a) & 0xffff) | static_cast<uint32_t>(b) << 16);
+}
+
+void dlc::kernels::dsp::eraseUnusedConstants(ModuleOp module) {
+  llvm::DenseSet<StringRef> used;
+  module.walk([&](memref::GetGlobalOp get) { used.insert(get.getName()); });
+  for (auto global : llvm::make_early_inc_range(module.getOps<memref::GlobalOp>()))
+    if (global.isPrivate() && !used.contains(global.getName()))
+      global.erase();
+}

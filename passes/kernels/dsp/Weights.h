@@ -1,0 +1,52 @@
+// Constant weights, read from the module and stored again in the order of a kernel.
+#pragma once
+
+#include "passes/kernels/dsp/Shape.h"
+
+namespace dlc::kernels::dsp {
+
+/// The constant filter of a contraction.
+class Filter {
+public:
+  /// Nothing when the filter is no constant that can be read.
+  static std::optional<Filter> of(const Shape &s);
+  /// The weight of an output for one element of its patch.
+  int32_t at(Patch::Tap tap, int64_t output) const {
+    return values[((tap.y * kernelWidth + tap.x) * channels + tap.channel) * outputs + output];
+  }
+
+private:
+  std::vector<int16_t> values;
+  int64_t kernelWidth = 1, channels = 1, outputs = 1;
+};
+
+/// A new constant of words beside the module's others, and its buffer.
+mlir::Value storeWords(mlir::ImplicitLocOpBuilder &b, const Shape &s,
+                       llvm::ArrayRef<int32_t> words);
+
+/// Four bytes as a word, the first lowest.
+int32_t wordOf(int32_t a, int32_t b, int32_t c, int32_t d);
+/// Two halves as a word, the first lowest.
+int32_t pairOf(int32_t a, int32_t b);
+
+/// A run of equal blocks of outputs.
+struct Blocks {
+  int64_t rows, first, count;
+  int64_t start = 0; ///< first word of the run in a group's weights
+};
+
+/// Weights in the order in which blocks of outputs read them: block by block, four
+/// bytes of the patch after the other, those of all rows side by side. A word holds
+/// four weights, so that SXTB16 yields the first and third, then the second and
+/// fourth; wide ones take two words in that order.
+struct Panels {
+  llvm::SmallVector<Blocks, 4> blocks;
+  int64_t perGroup = 0; ///< words of one group of the convolution
+  mlir::Value words;
+};
+Panels packPanels(mlir::ImplicitLocOpBuilder &b, const Shape &s, llvm::ArrayRef<Blocks> blocks);
+
+/// Erases constants that nothing uses any more.
+void eraseUnusedConstants(mlir::ModuleOp module);
+
+} // namespace dlc::kernels::dsp
