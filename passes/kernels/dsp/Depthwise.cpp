@@ -115,14 +115,14 @@ private:
   void fill(Emitter &b, Value from, int64_t count);
   void emitLine(Emitter &b, Value n, Value channel, Value y, Value first, Value plane);
   void emitTile(Emitter &b, Value n, Value channel, Value y, Value x, Value plane,
-                ArrayRef<Value> weights, int64_t results);
+                ArrayRef<Value> weights, Value start, int64_t results);
 
   const Lines &lines;
   const Shape &original, &s;
   LinePlan plan;
   int64_t linePairs, channels;
   Emitter b;
-  Value scratch, input, words, halves, packed, padPair;
+  Value scratch, input, words, halves, packed, padPair, bias;
   int64_t batchStep, rowStep, columnStep;
   int64_t lineWords = 0, channelWords = 0; ///< of the packed weights
 };
@@ -156,6 +156,7 @@ void Depthwise::pack() {
 
 void Depthwise::emit() {
   pack();
+  bias = takeBias(s.op);
   int64_t total = s.kernelHeight * channels * linePairs;
   Value zero = index(b, 0);
   words = memref::ViewOp::create(b, MemRefType::get({total}, b.getI32Type()), scratch, zero,
@@ -325,19 +326,19 @@ void Depthwise::emitLine(Emitter &b, Value n, Value channel, Value y, Value rota
           weights.push_back(dlc::arm_dsp::Sxtb16Op::create(b, word, 8 * half));
     }
   }
+  Value start = startOf(b, bias, channel);
   int64_t whole = s.outWidth / 2 * 2;
   plainLoop(b, 0, whole, 2, [&](Emitter &xb, Value x) {
-    emitTile(xb, n, channel, y, x, plane, weights, 2);
+    emitTile(xb, n, channel, y, x, plane, weights, start, 2);
   });
   if (s.outWidth % 2)
-    emitTile(b, n, channel, y, index(b, whole), plane, weights, 1);
+    emitTile(b, n, channel, y, index(b, whole), plane, weights, start, 1);
 }
 
 /// The results at x and, with two `results`, behind it.
 void Depthwise::emitTile(Emitter &b, Value n, Value channel, Value y, Value x, Value plane,
-                         ArrayRef<Value> weights, int64_t results) {
-  Value zero = arith::ConstantOp::create(b, b.getI32IntegerAttr(0));
-  SmallVector<Value> sums(results, zero);
+                         ArrayRef<Value> weights, Value start, int64_t results) {
+  SmallVector<Value> sums(results, start);
   // x is even: stride * x / 2 pairs.
   Value column = x;
   if (auto constant = getConstantIntValue(x))

@@ -26,6 +26,35 @@ Value dlc::kernels::dsp::add(ImplicitLocOpBuilder &b, Value x, Value y) {
   return arith::AddIOp::create(b, x, y);
 }
 
+Value dlc::kernels::dsp::takeBias(Operation *op) {
+  Block &block = op->getRegion(0).front();
+  Value sum = block.getArgument(0);
+  if (!sum.hasOneUse())
+    return {};
+  auto addition = dyn_cast<arith::AddIOp>(*sum.user_begin());
+  if (!addition || addition->getBlock() != &block)
+    return {};
+  auto argument = dyn_cast<BlockArgument>(addition.getLhs() == sum ? addition.getRhs()
+                                                                   : addition.getLhs());
+  if (!argument || argument.getOwner() != &block || argument == sum)
+    return {};
+  auto conv = dyn_cast<nn::ConvOp>(op);
+  OperandRange operands =
+      conv ? conv.getEpilogueInputs() : cast<nn::MatmulOp>(op).getEpilogueInputs();
+  Value bias = operands[argument.getArgNumber() - 1];
+  if (cast<MemRefType>(bias.getType()).getRank() != 1)
+    return {};
+  addition.getResult().replaceAllUsesWith(sum);
+  addition.erase();
+  return bias;
+}
+
+Value dlc::kernels::dsp::startOf(ImplicitLocOpBuilder &b, Value bias, Value output) {
+  if (!bias)
+    return arith::ConstantOp::create(b, b.getI32IntegerAttr(0));
+  return memref::LoadOp::create(b, bias, output);
+}
+
 bool dlc::kernels::dsp::isOurs(nn::KernelAttr kernel) {
   return kernel && kernel.getKind().starts_with("dsp");
 }

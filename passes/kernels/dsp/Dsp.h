@@ -22,6 +22,13 @@ int64_t unrolling(int64_t count, int64_t most);
 mlir::Value index(mlir::ImplicitLocOpBuilder &b, int64_t v);
 mlir::Value add(mlir::ImplicitLocOpBuilder &b, mlir::Value x, mlir::Value y);
 
+/// Takes the addition of one number a channel to the accumulator, where an epilogue
+/// begins with it, out of the epilogue: sums start from its operand, which is
+/// returned. Null when there is none.
+mlir::Value takeBias(mlir::Operation *op);
+/// What the sum of `output` starts from.
+mlir::Value startOf(mlir::ImplicitLocOpBuilder &b, mlir::Value bias, mlir::Value output);
+
 // One file each.
 void emitGemm(const Shape &s, nn::KernelAttr kernel, mlir::Value scratch);
 void emitVector(const Shape &s, nn::KernelAttr kernel);

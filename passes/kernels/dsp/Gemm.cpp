@@ -62,7 +62,7 @@ private:
   int64_t pixels;
   Emitter b;
   Value scratchBytes, words, halves, copy; ///< views of scratch
-  Value weights;
+  Value weights, bias;
   Flat input;
   Steps steps;
   SmallVector<Blocks, 4> blocks;
@@ -73,6 +73,7 @@ private:
 void Gemm::emit() {
   Panels panels = packPanels(b, s, blocksOf(s.groupOutputs(), kernel.getRows()));
   weights = panels.words;
+  bias = takeBias(s.op);
   blocks = panels.blocks;
   groupWords = panels.perGroup;
   input = flatten(b, s.input);
@@ -272,9 +273,10 @@ void Gemm::emitBlocks(Emitter &b, Value n, Value group, ArrayRef<Pixel> at) {
 /// The sums of `rows` outputs from `output` on at all pixels, and their stores.
 void Gemm::emitTile(Emitter &b, int64_t rows, Value n, Value output, Value weight,
                     ArrayRef<Pixel> at) {
-  int64_t total = patch.groups(), unroll = unrolling(total, 4);
-  SmallVector<Value> sums(rows * pixels,
-                          arith::ConstantOp::create(b, b.getI32IntegerAttr(0)).getResult());
+  int64_t total = patch.groups(), unroll = unrolling(total, 6);
+  SmallVector<Value> sums;
+  for (int64_t r = 0; r < rows; ++r)
+    sums.append(pixels, startOf(b, bias, offsetBy(b, output, r)));
   if (!s.isWide()) {
     auto dot = dlc::arm_dsp::DotOp::create(b, weights, weight, words, index(b, 0), sums, rows,
                                            pixels, total, unroll);

@@ -36,6 +36,7 @@ void dlc::kernels::dsp::emitVector(const Shape &s, nn::KernelAttr kernel) {
     blocks.push_back({outputs % rows, outputs / rows * rows, 1});
   Panels panels = packPanels(b, s, blocks);
   Flat input = flatten(b, s.input);
+  Value bias = takeBias(s.op);
   int64_t wholeGroups = s.channels / 4, rest = s.channels % 4;
   int64_t words = s.isWide() ? 2 : 1; // of a weight group of one output
 
@@ -60,8 +61,9 @@ void dlc::kernels::dsp::emitVector(const Shape &s, nn::KernelAttr kernel) {
       int64_t perGroup = run.rows * words;
       Value weight = scaled(ob, index(ob, run.start), block, (wholeGroups + (rest != 0)) * perGroup);
       Value output = scaled(ob, index(ob, run.first), block, run.rows);
-      SmallVector<Value> sums(run.rows,
-                              arith::ConstantOp::create(ob, ob.getI32IntegerAttr(0)).getResult());
+      SmallVector<Value> sums;
+      for (int64_t r = 0; r < run.rows; ++r)
+        sums.push_back(startOf(ob, bias, offsetBy(ob, output, r)));
       int64_t unroll = std::max<int64_t>(1, unrolling(wholeGroups, 4));
       auto several = [&](Emitter &qb, Value q, ValueRange carried, int64_t count) {
         SmallVector<Value> inner(carried.begin(), carried.end());
