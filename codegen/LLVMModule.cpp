@@ -11,7 +11,6 @@
 #include "llvm/Analysis/TargetLibraryInfo.h"
 #include "llvm/ADT/StringSet.h"
 #include "llvm/Passes/PassBuilder.h"
-#include "llvm/Transforms/Scalar/LoopPassManager.h"
 #include "llvm/Transforms/Utils/LoopUtils.h"
 
 using namespace dlc;
@@ -33,20 +32,11 @@ struct KeepLoopsRolled : llvm::PassInfoMixin<KeepLoopsRolled> {
 
 /// Kernels of Helium have as many loops as they want: unrolled entirely, they take
 /// registers that are not there, and stack.
-struct KeepHeliumLoops : llvm::PassInfoMixin<KeepHeliumLoops> {
-  llvm::PreservedAnalyses run(llvm::Loop &loop, llvm::LoopAnalysisManager &,
-                              llvm::LoopStandardAnalysisResults &, llvm::LPMUpdater &) {
-    for (llvm::BasicBlock *block : loop.blocks())
-      for (llvm::Instruction &instruction : *block)
-        if (auto *call = llvm::dyn_cast<llvm::CallInst>(&instruction);
-            call && call->getCalledFunction() &&
-            call->getCalledFunction()->getName().starts_with("llvm.arm.mve.vm")) {
-          llvm::addStringMetadataToLoop(&loop, "llvm.loop.unroll.disable");
-          return llvm::PreservedAnalyses::all();
-        }
-    return llvm::PreservedAnalyses::all();
-  }
-};
+bool hasHeliumKernels(const llvm::Module &module) {
+  return llvm::any_of(module, [](const llvm::Function &function) {
+    return function.getName().starts_with("llvm.arm.mve.vm");
+  });
+}
 
 /// `text` without the model's name in front: sections already hold it.
 llvm::StringRef withoutPrefix(llvm::StringRef text, llvm::StringRef name) {
@@ -150,16 +140,13 @@ void codegen::optimize(llvm::Module &module, llvm::TargetMachine &machine,
   tuning.LoopVectorization = !small;
   tuning.SLPVectorization = !small;
   tuning.LoopInterleaving = hosted && !small;
+  tuning.LoopUnrolling = !hasHeliumKernels(module);
   llvm::PassBuilder builder(&machine, tuning);
   if (!hosted)
     builder.registerVectorizerStartEPCallback(
         [](llvm::FunctionPassManager &manager, llvm::OptimizationLevel) {
           manager.addPass(KeepLoopsRolled());
         });
-  builder.registerLateLoopOptimizationsEPCallback(
-      [](llvm::LoopPassManager &manager, llvm::OptimizationLevel) {
-        manager.addPass(KeepHeliumLoops());
-      });
   llvm::LoopAnalysisManager loops;
   llvm::FunctionAnalysisManager functions;
   llvm::CGSCCAnalysisManager components;

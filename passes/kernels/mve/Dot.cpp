@@ -10,8 +10,9 @@ using namespace dlc;
 using namespace dlc::kernels;
 using namespace dlc::kernels::mve;
 
-/// Loops over vectors are unrolled when there are at most this many.
-static constexpr int64_t kUnrolled = 4;
+/// Loops over vectors are unrolled when rows have at most this many together, and one at
+/// most 8.
+static constexpr int64_t kUnrolled = 12;
 
 Dot::Dot(ImplicitLocOpBuilder &b, Operation *op, DotWeights weights, Value filter, Value init)
     : op(op), epilogue(op), weights(weights), filter(filter), init(init) {}
@@ -25,9 +26,12 @@ SmallVector<Value> Dot::accumulate(ImplicitLocOpBuilder &b, const Left &left, Va
 
   // Loads and products alternate: the core overlaps two neighbours of different
   // kinds, not two of one kind.
+  // `ahead`: the first row's vector, loaded before; `next`: where its next one lies,
+  // which is returned behind the sums.
   auto step = [&](ImplicitLocOpBuilder &ib, ValueRange from, Value weight, Value first,
-                  ValueRange carried) {
+                  ValueRange carried, Value ahead = {}, Value next = {}) {
     SmallVector<Value> now(carried.begin(), carried.end()), x(rows);
+    x[0] = ahead;
     for (int64_t j = 0; j < channels; ++j) {
       Value w;
       for (int64_t r = 0; r < rows; ++r) {
@@ -36,10 +40,14 @@ SmallVector<Value> Dot::accumulate(ImplicitLocOpBuilder &b, const Left &left, Va
         if (!w)
           w = arm_mve::LoadOp::create(ib, type, filter,
                                       ValueRange{plus(ib, weight, j * kLanes)}, Value(), true);
+        if (next && j == channels - 1 && r == rows - 1)
+          next = arm_mve::LoadOp::create(ib, type, left.memory, ValueRange{next}, Value(), false);
         Value &sum = now[j * rows + r];
         sum = arm_mve::VmladavaOp::create(ib, b.getI32Type(), sum, x[r], w);
       }
     }
+    if (next)
+      now.push_back(next);
     return now;
   };
   // One run; `from` and `weight` are where it starts.
@@ -51,14 +59,26 @@ SmallVector<Value> Dot::accumulate(ImplicitLocOpBuilder &b, const Left &left, Va
       return step(jb, at, plus(jb, weight, times(jb, v, channels * kLanes)), first, inner);
     };
     SmallVector<Value> now(carried.begin(), carried.end());
-    if (whole <= kUnrolled)
+    if (whole * rows <= kUnrolled && whole <= 8)
       for (int64_t v = 0; v < whole; ++v)
         now = vector(ib, index(ib, v), {}, now);
-    else
-      now = carryLoop(ib, 0, whole, 1, now,
+    else {
+      // A vector is loaded one round ahead, so that no round starts with two loads.
+      now.push_back(arm_mve::LoadOp::create(ib, type, left.memory, ValueRange{from[0]}, Value(), false));
+      now = carryLoop(ib, 0, whole - 1, 1, now,
                       [&](ImplicitLocOpBuilder &jb, Value v, ValueRange inner) {
-                        return vector(jb, v, {}, inner);
+                        SmallVector<Value> at;
+                        for (Value start : from)
+                          at.push_back(plus(jb, start, times(jb, v, kLanes)));
+                        return step(jb, at, plus(jb, weight, times(jb, v, channels * kLanes)), {},
+                                    inner.drop_back(), inner.back(), plus(jb, at[0], kLanes));
                       });
+      Value ahead = now.pop_back_val(), v = index(ib, whole - 1);
+      SmallVector<Value> at;
+      for (Value start : from)
+        at.push_back(plus(ib, start, times(ib, v, kLanes)));
+      now = step(ib, at, plus(ib, weight, times(ib, v, channels * kLanes)), {}, now, ahead);
+    }
     if (rest)
       now = vector(ib, index(ib, whole), index(ib, rest), now);
     return now;
