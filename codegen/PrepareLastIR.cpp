@@ -260,18 +260,20 @@ LogicalResult codegen::prepareLastIR(ModuleOp module) {
   module.walk([&](memref::CopyOp copy) { copies.push_back(copy); });
   for (memref::CopyOp copy : copies)
     expandCopy(copy);
-  // The arena is aligned by contract. Layers are called from the entry, so one
-  // step down from it sees most of what there is to see.
+  // The arena is aligned by contract. Layers are called from the entry, and what
+  // they share from layers: two steps down see most of what there is to see.
   for (func::FuncOp function : module.getOps<func::FuncOp>())
     for (unsigned i = 0; i < function.getNumArguments(); ++i)
       if (function.getArgAttr(i, rt::kArena))
         function.setArgAttr(
             i, LLVM::LLVMDialect::getAlignAttrName(),
             OpBuilder(function).getI64IntegerAttr(rt::kArenaAlign));
-  for (func::FuncOp function : module.getOps<func::FuncOp>())
-    if (function.isPrivate() && function->hasAttr(rt::kLayer) &&
-        !calls[function.getName()].empty())
-      alignArguments(function, calls[function.getName()]);
+  // Layers first, then the functions that layers share.
+  for (bool isLayer : {true, false})
+    for (func::FuncOp function : module.getOps<func::FuncOp>())
+      if (function.isPrivate() && function->hasAttr(rt::kLayer) == isLayer &&
+          !calls[function.getName()].empty())
+        alignArguments(function, calls[function.getName()]);
   for (func::FuncOp function : module.getOps<func::FuncOp>()) {
     for (Type type : function.getFunctionType().getResults())
       if (isa<BaseMemRefType>(type))

@@ -127,6 +127,7 @@ static void buildKernels(OpPassManager &pm) {
   pm.addPass(dlc::createExpandMath());
   pm.addPass(dlc::createExpandSmallFloats());
   cleanUp(pm);
+  pm.addPass(dlc::createShareLayers());
 }
 
 static const dlc::Stage kStages[] = {

@@ -124,6 +124,20 @@ def FoldChannels : Pass<"dlc-fold-channels", "::mlir::ModuleOp"> {
     "::mlir::tensor::TensorDialect"];
 }
 
+def ShareLayers : Pass<"dlc-share-layers", "::mlir::ModuleOp"> {
+  let summary = "one function for layers that differ in their constants only";
+  let description = [{
+    Layers of the same kernel, sizes and strides whose code is the same but for
+    constant tensors and numbers that are added or compared (with `everything`:
+    for any 32-bit number, shifts as well) call one function that takes these as
+    arguments. Each layer keeps a function of its name, which does just that.
+  }];
+  let options = [Option<"everything", "everything", "bool", "false",
+                        "share where that costs instructions, too">];
+  let statistics = [Statistic<"numShared", "shared", "functions saved">];
+  let dependentDialects = ["::mlir::func::FuncDialect"];
+}
+
 def IntegerRequantize : Pass<"dlc-integer-requantize", "::mlir::ModuleOp"> {
   let summary = "quantized results from integers alone, rounded exactly";
   let description = [{
