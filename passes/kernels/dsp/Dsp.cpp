@@ -59,6 +59,9 @@ bool dlc::kernels::dsp::isOurs(nn::KernelAttr kernel) {
   return kernel && kernel.getKind().starts_with("dsp");
 }
 
+/// Bytes of scratch that -Oram does not mind.
+static constexpr int64_t kSmallScratch = 640;
+
 nn::KernelAttr dlc::kernels::dsp::plan(Operation *op, rt::TargetAttr target) {
   std::optional<Shape> s = Shape::of(op);
   if (!s || !target.getDsp() || target.getIsa() != "scalar" || !Filter::of(*s))
@@ -72,8 +75,9 @@ nn::KernelAttr dlc::kernels::dsp::plan(Operation *op, rt::TargetAttr target) {
   if (s->isDepthwise() && s->dilationX == 1 && s->dilationY == 1 &&
       s->kernelHeight * s->kernelWidth <= 64) {
     int64_t channels = std::min<int64_t>(4, s->channels);
+    int64_t together = channels == 4 ? 4 : 1;
     auto depthwise = [&](bool alongHeight) {
-      return nn::KernelAttr::get(op->getContext(), "dsp_depthwise", channels == 4 ? 4 : 1, 2, 1,
+      return nn::KernelAttr::get(op->getContext(), "dsp_depthwise", together, 2, 1,
                                  alongHeight ? 2 : 1, false);
     };
     // Long lines spread the cost of their weights; they need more scratch.
@@ -83,6 +87,9 @@ nn::KernelAttr dlc::kernels::dsp::plan(Operation *op, rt::TargetAttr target) {
     bool alongHeight = saveMemory ? depthwiseScratch(*s, depthwise(true)) <
                                         depthwiseScratch(*s, depthwise(false))
                                   : s->outHeight > 2 * s->outWidth;
+    // Long lines of few channels are the peak of many a network: one at a time then.
+    if (saveMemory && depthwiseScratch(*s, depthwise(alongHeight)) > kSmallScratch)
+      together = 1;
     return depthwise(alongHeight);
   }
   return kernel("dsp", 3, std::min<int64_t>(2, s->pixels()));
