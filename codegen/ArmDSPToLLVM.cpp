@@ -3,6 +3,8 @@
 
 #include "dialects/ArmDSP/ArmDSP.h"
 #include "mlir/Conversion/LLVMCommon/Pattern.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Utils/StaticValueUtils.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 
 using namespace mlir;
@@ -89,10 +91,33 @@ struct DotPattern : ConvertOpToLLVMPattern<arm_dsp::DotOp> {
     return success();
   }
 };
+
+/// The upper half of a product with a constant. Left to itself LLVM makes an unsigned
+/// product of it and corrects that; products of two variables it knows as SMMUL.
+struct MultiplyHighPattern : ConvertOpToLLVMPattern<arith::MulSIExtendedOp> {
+  MultiplyHighPattern(const LLVMTypeConverter &converter)
+      : ConvertOpToLLVMPattern(converter, /*benefit=*/10) {}
+  LogicalResult matchAndRewrite(arith::MulSIExtendedOp op, OpAdaptor adaptor,
+                                ConversionPatternRewriter &rewriter) const override {
+    if (!op.getLow().getType().isInteger(32) || !op.getLow().use_empty() ||
+        (!getConstantIntValue(op.getLhs()) && !getConstantIntValue(op.getRhs())))
+      return rewriter.notifyMatchFailure(op, "not the upper half of a product with a constant");
+    Location loc = op.getLoc();
+    auto assembly = LLVM::InlineAsmOp::create(
+        rewriter, loc, rewriter.getI32Type(), adaptor.getOperands(), "smmul $0, $1, $2",
+        "=r,r,r", /*has_side_effects=*/false, /*is_align_stack=*/false,
+        LLVM::TailCallKind::None, LLVM::AsmDialectAttr(), ArrayAttr());
+    Value none = LLVM::PoisonOp::create(rewriter, loc, rewriter.getI32Type());
+    rewriter.replaceOp(op, {none, assembly.getResult(0)});
+    return success();
+  }
+};
 } // namespace
 
 void codegen::populateArmDSPToLLVMPatterns(LLVMTypeConverter &converter,
-                                           RewritePatternSet &patterns) {
+                                           RewritePatternSet &patterns, bool vectors) {
+  if (!vectors) // LLVM makes vectors of what it understands
+    patterns.add<MultiplyHighPattern>(converter);
   patterns.add<MultiplyAddPattern<arm_dsp::SmladOp>, MultiplyAddPattern<arm_dsp::SmlabbOp>,
                MultiplyAddPattern<arm_dsp::SmlabtOp>, MultiplyAddPattern<arm_dsp::SmlatbOp>,
                MultiplyAddPattern<arm_dsp::SmlattOp>, Sxtb16Pattern, LoadPattern,

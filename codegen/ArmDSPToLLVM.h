@@ -4,6 +4,7 @@
 #include "mlir/Conversion/LLVMCommon/TypeConverter.h"
 
 namespace dlc::codegen {
+/// `vectors`: the core has vector instructions besides.
 void populateArmDSPToLLVMPatterns(mlir::LLVMTypeConverter &converter,
-                                  mlir::RewritePatternSet &patterns);
+                                  mlir::RewritePatternSet &patterns, bool vectors);
 } // namespace dlc::codegen

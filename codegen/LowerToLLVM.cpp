@@ -175,7 +175,9 @@ struct ConvertLastIRToLLVM
                                          /*approximateLog1p=*/false);
     index::populateIndexToLLVMConversionPatterns(converter, patterns);
     ub::populateUBToLLVMConversionPatterns(converter, patterns);
-    codegen::populateArmDSPToLLVMPatterns(converter, patterns);
+    if (target.getDsp())
+      codegen::populateArmDSPToLLVMPatterns(converter, patterns,
+                                             target.getVectorBits() != 0);
     populateVectorToLLVMConversionPatterns(converter, patterns,
                                            /*reassociateFPReductions=*/false,
                                            /*force32BitVectorIndices=*/true);

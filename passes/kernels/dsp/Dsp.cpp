@@ -74,10 +74,9 @@ nn::KernelAttr dlc::kernels::dsp::plan(Operation *op, rt::TargetAttr target) {
     return kernel("dsp_vector", 4, 1);
   if (s->isDepthwise() && s->dilationX == 1 && s->dilationY == 1 &&
       s->kernelHeight * s->kernelWidth <= 64) {
-    int64_t channels = std::min<int64_t>(4, s->channels);
-    int64_t together = channels == 4 ? 4 : 1;
+    int64_t channels = s->channels < 4 ? 1 : 4;
     auto depthwise = [&](bool alongHeight) {
-      return nn::KernelAttr::get(op->getContext(), "dsp_depthwise", together, 2, 1,
+      return nn::KernelAttr::get(op->getContext(), "dsp_depthwise", channels, 2, 1,
                                  alongHeight ? 2 : 1, false);
     };
     // Long lines spread the cost of their weights; they need more scratch.
@@ -87,9 +86,10 @@ nn::KernelAttr dlc::kernels::dsp::plan(Operation *op, rt::TargetAttr target) {
     bool alongHeight = saveMemory ? depthwiseScratch(*s, depthwise(true)) <
                                         depthwiseScratch(*s, depthwise(false))
                                   : s->outHeight > 2 * s->outWidth;
-    // Long lines of few channels are the peak of many a network: one at a time then.
-    if (saveMemory && depthwiseScratch(*s, depthwise(alongHeight)) > kSmallScratch)
-      together = 1;
+    // Long lines of few channels are the peak of many a network: fewer at a time then.
+    while (saveMemory && channels > 1 &&
+           depthwiseScratch(*s, depthwise(alongHeight)) > kSmallScratch)
+      channels /= 2;
     return depthwise(alongHeight);
   }
   return kernel("dsp", 3, std::min<int64_t>(2, s->pixels()));
