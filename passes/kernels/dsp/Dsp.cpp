@@ -69,9 +69,11 @@ nn::KernelAttr dlc::kernels::dsp::plan(Operation *op, rt::TargetAttr target) {
   auto kernel = [&](StringRef kind, int64_t rows, int64_t columns) {
     return nn::KernelAttr::get(op->getContext(), kind, rows, columns, 1, 1, false);
   };
+  // LLVM's allocator does not always find a place for 14 operands on Cortex-M7.
+  bool narrow = target.getCpu() == "cortex-m7";
   // One pixel: nothing is gained by expanding it first.
   if (isa<nn::MatmulOp>(op) && s->batch * s->pixels() == 1)
-    return kernel("dsp_vector", 4, 1);
+    return kernel("dsp_vector", narrow ? 3 : 4, 1);
   if (s->isDepthwise() && s->dilationX == 1 && s->dilationY == 1 &&
       s->kernelHeight * s->kernelWidth <= 64) {
     int64_t channels = s->channels < 4 ? 1 : 4;
@@ -92,7 +94,7 @@ nn::KernelAttr dlc::kernels::dsp::plan(Operation *op, rt::TargetAttr target) {
       channels /= 2;
     return depthwise(alongHeight);
   }
-  return kernel("dsp", 3, std::min<int64_t>(2, s->pixels()));
+  return kernel("dsp", narrow ? 2 : 3, std::min<int64_t>(2, s->pixels()));
 }
 
 int64_t dlc::kernels::dsp::scratchBytes(Operation *op, nn::KernelAttr kernel) {
