@@ -133,11 +133,34 @@ private:
     for (const TensorInfo &tensor : info.outputs)
       if (!tensor.arenaOffset)
         param(tensor.identifier,
-              describeTensor(tensor) + "; overlaps neither the arena nor another tensor");
+              describeTensor(tensor) +
+                  (tensor.isUnbounded() ? "; receives a block from dlc_alloc, which you release with "
+                                          "dlc_free, or null on an error"
+                                        : "; overlaps neither the arena nor another tensor"));
     if (info.takesDims)
-      param("dims", "dims of all inputs (read), then of all outputs (written)");
-    out << " * @return DLC_OK, or what is wrong with the values of the inputs\n */\n"
+      param("dims", dimsText());
+    out << " * @return DLC_OK, or what is wrong with the values of the inputs"
+        << (info.takesDims ? " or their dims" : "") << "\n */\n"
         << entryPrototype(info) << ";\n\n";
+  }
+
+  /// What `dims` holds, tensor by tensor.
+  std::string dimsText() {
+    std::string text = "the dims of all inputs (read), then room for those of all outputs (written): ";
+    llvm::ListSeparator comma(", ");
+    size_t at = 0;
+    for (const auto *list : {&info.inputs, &info.outputs})
+      for (const TensorInfo &tensor : *list) {
+        if (!tensor.dims.empty())
+          text += (StringRef(comma) + "[" + llvm::Twine(at) + ".." +
+                   llvm::Twine(at + tensor.dims.size() - 1) + "] " + tensor.identifier)
+                      .str();
+        at += tensor.dims.size();
+      }
+    bool inputsVary = llvm::any_of(info.inputs, [](const TensorInfo &t) {
+      return llvm::is_contained(t.varies, true);
+    });
+    return text + (inputsVary ? "" : "; or null, when those of the outputs are not asked for");
   }
 
   void printDescriptor() {
@@ -209,11 +232,11 @@ std::string dlc::codegen::commentText(StringRef text) {
 std::string dlc::codegen::describeTensor(const TensorInfo &tensor) {
   std::string text = tensor.dtype + "[";
   llvm::ListSeparator comma(",");
-  for (int64_t dim : tensor.dims) {
+  for (auto [d, dim] : llvm::enumerate(tensor.dims)) {
     text += StringRef(comma);
-    text += dim < 0        ? std::string("?")
-            : tensor.bounded ? "<=" + std::to_string(dim)
-                             : std::to_string(dim);
+    text += dim < 0 ? (tensor.symbol(d).empty() ? std::string("?") : commentText(tensor.symbol(d)))
+            : tensor.varies[d] ? "<=" + std::to_string(dim)
+                               : std::to_string(dim);
   }
   text += "]";
   if (tensor.scale) {

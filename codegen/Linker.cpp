@@ -150,7 +150,8 @@ llvm::Expected<std::string> codegen::makeSharedLibrary(const ModelInfo &info,
       return llvm::is_contained(compiled.undefinedSymbols, symbol);
     };
     if ((object.name == "dlc_threads.o" && !calls("dlc_parallel_for")) ||
-        (object.name == "dlc_alloc.o" && !calls("dlc_alloc")))
+        (object.name == "dlc_pool.o" && !calls("dlc_pool_alloc")) ||
+        (object.name == "dlc_alloc.o" && !calls("dlc_alloc") && !calls("dlc_pool_alloc")))
       continue;
     if (llvm::Error error = scratch->write(object.name, object.bytes))
       return std::move(error);

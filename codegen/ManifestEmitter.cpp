@@ -78,9 +78,21 @@ private:
         json.object([&] {
           text("name", tensor.name);
           text("dtype", tensor.dtype);
-          json.attributeBegin("shape");
-          shape(tensor.dims);
-          json.attributeEnd();
+          // A size that varies: its name in the model, or null.
+          json.attributeArray("shape", [&] {
+            for (auto [d, dim] : llvm::enumerate(tensor.dims))
+              if (!tensor.varies[d])
+                json.value(dim);
+              else if (!tensor.symbol(d).empty())
+                json.value(llvm::json::fixUTF8(tensor.symbol(d)));
+              else
+                json.value(nullptr);
+          });
+          if (llvm::is_contained(tensor.varies, true))
+            json.attributeArray("bounds", [&] {
+              for (int64_t dim : tensor.dims)
+                dim < 0 ? json.value(nullptr) : json.value(dim);
+            });
           number("bytes", tensor.bytes);
           // null: not quantized.
           if (tensor.scale) {

@@ -94,15 +94,21 @@ FailureOr<TensorInfo> tensorInfo(func::FuncOp entry, DictionaryAttr facts,
     return entry.emitError() << role << " '" << tensor.name << "' has dtype '"
                              << tensor.dtype
                              << "', which no C type can carry";
-  if (dtype->bytes != elementBytes(type.getElementType()))
+  // Of a tensor with sizes known at run time, and their bounds if they have any; or of one whose
+  // elements share bytes.
+  auto shape = facts.getAs<DenseI64ArrayAttr>("shape"), bounds = facts.getAs<DenseI64ArrayAttr>("bounds");
+  bool isOpen = shape && !bounds && llvm::is_contained(shape.asArrayRef(), -1);
+  if (!isOpen && dtype->bytes != elementBytes(type.getElementType()))
     return entry.emitError()
            << role << " '" << tensor.name << "' has dtype " << tensor.dtype
            << ", but its argument is " << type;
   for (int64_t dim : type.getShape())
     tensor.dims.push_back(ShapedType::isDynamic(dim) ? -1 : dim);
-  if (auto shape = facts.getAs<DenseI64ArrayAttr>("shape"); shape && dtype->perByte > 1)
+  if (shape)
     tensor.dims.assign(shape.asArrayRef().begin(), shape.asArrayRef().end());
-  if (auto bounds = facts.getAs<DenseI64ArrayAttr>("bounds")) {
+  for (int64_t dim : tensor.dims)
+    tensor.varies.push_back(dim < 0);
+  if (bounds) {
     tensor.dims.assign(bounds.asArrayRef().begin(), bounds.asArrayRef().end());
     tensor.bounded = true;
   }
@@ -112,6 +118,9 @@ FailureOr<TensorInfo> tensorInfo(func::FuncOp entry, DictionaryAttr facts,
       tensor.elements *= dim;
     tensor.bytes = llvm::divideCeil(tensor.elements, dtype->perByte) * dtype->bytes;
   }
+  if (auto dims = facts.getAs<ArrayAttr>("dims"))
+    for (Attribute dim : dims)
+      tensor.symbols.push_back(isa<StringAttr>(dim) ? cast<StringAttr>(dim).str() : "");
   if (auto scale = facts.getAs<FloatAttr>("scale"))
     tensor.scale = scale.getValueAsDouble();
   if (auto zero = facts.getAs<IntegerAttr>("zero_point"))
@@ -382,6 +391,10 @@ private:
 
 bool TensorInfo::isUnbounded() const {
   return llvm::any_of(dims, [](int64_t dim) { return dim < 0; });
+}
+
+StringRef TensorInfo::symbol(size_t dim) const {
+  return varies[dim] && symbols.size() == dims.size() ? StringRef(symbols[dim]) : "";
 }
 
 uint64_t ModelInfo::ramBytes() const {

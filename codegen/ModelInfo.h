@@ -14,6 +14,8 @@ struct TensorInfo {
   std::string dtype;      ///< as in NumPy: float32, uint8, bool, bfloat16, ...
   /// -1 where the size is known at run time only.
   std::vector<int64_t> dims;
+  std::vector<std::string> symbols; ///< of dims in the model, "" for those without; may be empty
+  std::vector<bool> varies; ///< which dims are known at run time only
   bool bounded = false;  ///< dims are upper bounds
   uint64_t elements = 0; ///< 0 when unbounded
   uint64_t bytes = 0;    ///< 0 when unbounded
@@ -23,6 +25,8 @@ struct TensorInfo {
   unsigned memory = 0; ///< number of the memory that `arenaOffset` lies in
   unsigned align = 1;
   bool isUnbounded() const;
+  /// The model's name for a dim that varies; "" when it has none.
+  llvm::StringRef symbol(size_t dim) const;
 };
 
 /// A part of the arena that a layer touches.

@@ -1,9 +1,12 @@
 // This file brings the last IR into the form that converts to LLVM op by op.
 #include "codegen/LowerToLLVM.h"
 
+#include "codegen/EarlyExit.h"
 #include "codegen/Origin.h"
 #include "dialects/RT/RT.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/Arith/Utils/Utils.h"
+#include "mlir/IR/ImplicitLocOpBuilder.h"
 
 using namespace mlir;
 using namespace dlc;
@@ -191,6 +194,44 @@ void expandCopy(memref::CopyOp copy) {
   copy.erase();
 }
 
+/// Upstream expands dimensions of several sizes known at run time wrongly: writes
+/// out what an expansion means.
+void expandShape(memref::ExpandShapeOp op) {
+  SmallVector<ReassociationIndices> groups = op.getReassociationIndices();
+  MemRefType type = op.getResultType();
+  bool severalOpen = llvm::any_of(groups, [&](const ReassociationIndices &group) {
+    return llvm::count_if(group, [&](int64_t d) { return type.isDynamicDim(d); }) > 1;
+  });
+  if (!severalOpen)
+    return;
+  ImplicitLocOpBuilder b(op.getLoc(), op);
+  auto source = memref::ExtractStridedMetadataOp::create(b, op.getSrc());
+  SmallVector<OpFoldResult> sizes = op.getMixedOutputShape();
+  SmallVector<OpFoldResult> strides(sizes.size(), b.getIndexAttr(1));
+  SmallVector<OpFoldResult> outer = source.getConstifiedMixedStrides();
+  for (auto [i, group] : llvm::enumerate(groups)) {
+    OpFoldResult stride = outer[i];
+    for (int64_t d : llvm::reverse(group)) {
+      strides[d] = stride;
+      if (d != group.front())
+        stride = b.createOrFold<arith::MulIOp>(
+            getValueOrCreateConstantIndexOp(b, b.getLoc(), stride),
+            getValueOrCreateConstantIndexOp(b, b.getLoc(), sizes[d]));
+    }
+  }
+  // What the type knows is a number.
+  SmallVector<int64_t> known;
+  int64_t offset;
+  if (succeeded(type.getStridesAndOffset(known, offset)))
+    for (auto [stride, value] : llvm::zip_equal(strides, known))
+      if (ShapedType::isStatic(value))
+        stride = b.getIndexAttr(value);
+  Value view = memref::ReinterpretCastOp::create(
+      b, type, source.getBaseBuffer(), source.getConstifiedMixedOffset(), sizes, strides);
+  op.replaceAllUsesWith(view);
+  op.erase();
+}
+
 /// How many bytes the address of `value` is a multiple of, as far as it can be
 /// seen; at least that of an element.
 uint64_t alignmentOf(Value value) {
@@ -253,9 +294,15 @@ void returnStatus(func::FuncOp entry) {
 } // namespace
 
 LogicalResult codegen::prepareLastIR(ModuleOp module) {
+  if (failed(lowerEarlyExits(module)))
+    return failure();
   llvm::MapVector<StringRef, SmallVector<func::CallOp>> calls;
   module.walk(
       [&](func::CallOp call) { calls[call.getCallee()].push_back(call); });
+  SmallVector<memref::ExpandShapeOp> expansions;
+  module.walk([&](memref::ExpandShapeOp op) { expansions.push_back(op); });
+  for (memref::ExpandShapeOp op : expansions)
+    expandShape(op);
   SmallVector<memref::CopyOp> copies;
   module.walk([&](memref::CopyOp copy) { copies.push_back(copy); });
   for (memref::CopyOp copy : copies)
@@ -276,7 +323,7 @@ LogicalResult codegen::prepareLastIR(ModuleOp module) {
         alignArguments(function, calls[function.getName()]);
   for (func::FuncOp function : module.getOps<func::FuncOp>()) {
     for (Type type : function.getFunctionType().getResults())
-      if (isa<BaseMemRefType>(type))
+      if (isa<BaseMemRefType>(type) && !function.isExternal())
         return function.emitError()
                << "returns a memref; the last IR passes results as arguments";
     if (failed(flattenArguments(function, calls[function.getName()])))

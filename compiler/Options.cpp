@@ -98,6 +98,8 @@ struct RunFlags : SharedFlags {
   cl::opt<std::string> elf{"elf", cl::desc("keep the program, inputs built in"), cl::value_desc("FILE"),
                            cl::cat(category)};
   cl::opt<unsigned> seed{"seed", cl::desc("of random inputs"), cl::init(1), cl::cat(category)};
+  cl::opt<bool> dynamic{"dynamic", cl::desc("leave symbolic dimensions open instead of fixing them to those "
+                                            "of the inputs (hosted targets)"), cl::cat(category)};
   cl::opt<unsigned> timeout{"timeout", cl::desc("seconds that one execution may take"), cl::init(60),
                             cl::cat(category)};
   cl::opt<std::string> qemuCpu{"qemu-cpu", cl::desc("-cpu of qemu-aarch64"), cl::cat(category)};
@@ -122,7 +124,7 @@ static void freeOptionNames() {
                          "O", "requant", "weights", "io", "memory", "ram-budget", "poison-arena", "profile", "threads",
                          "stop-after", "print-constants", "list-targets", "list-ops",
                          "list-stages", "input", "expect", "output", "rtol", "atol",
-                         "bench", "elf", "seed", "timeout", "qemu-cpu", "sve-bits",
+                         "bench", "elf", "seed", "timeout", "dynamic", "qemu-cpu", "sve-bits",
                          "verify", "jobs", "json"}) {
     auto it = registered.find(name);
     if (it != registered.end())
@@ -272,6 +274,7 @@ static bool convert(const RunFlags &flags, RunOptions &o) {
   o.sveBits = flags.sveBits;
   o.seed = flags.seed;
   o.timeout = flags.timeout;
+  o.dynamic = flags.dynamic;
   o.bench = flags.bench;
   o.verify = flags.verify;
   o.jobs = flags.jobs;

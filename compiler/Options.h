@@ -60,6 +60,7 @@ struct RunOptions {
   unsigned bench = 0;              ///< inferences to time; 0: none
   std::string elf;                 ///< --elf
   unsigned seed = 1;
+  bool dynamic = false;            ///< --dynamic: sizes stay open until the run
   unsigned timeout = 60;           ///< seconds for one execution
   std::string qemuCpu;             ///< --qemu-cpu
   unsigned sveBits = 0;            ///< --sve-bits; 0: default

@@ -89,6 +89,7 @@ static void buildTile(OpPassManager &pm) {
 
 static void buildMemory(OpPassManager &pm) {
   pm.addPass(dlc::createConvertBoundary());
+  pm.addPass(dlc::createCheckSizes());
   pm.addPass(dlc::createLowerReshapes());
   pm.addPass(dlc::createLowerPads());
   cleanUp(pm);

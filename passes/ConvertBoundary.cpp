@@ -50,6 +50,10 @@ public:
     if (needsDims)
       dims = entry.addArgument(MemRefType::get({numDims}, b.getI64Type()), func.getLoc());
     b.setInsertionPointToStart(&entry);
+    Value none = arith::ConstantIndexOp::create(b, 0);
+    for (auto [i, output] : llvm::enumerate(results)) // no blocks yet
+      if (!output.isStatic() && output.bounds.empty())
+        memref::StoreOp::create(b, none, entry.getArgument(numInputs + i));
     for (unsigned i = 0, at = 0; i < numInputs; ++i) {
       auto type = cast<RankedTensorType>(entry.getArgument(i).getType());
       convertInput(entry.getArgument(i), i, type, at);
@@ -128,6 +132,7 @@ private:
       numDims += rankOf(outputs, i, output.type);
       output.argument = bufferType(output.type);
       if (!output.isStatic()) {
+        addFact(outputs, i, "shape", shapeAttr(output.type.getShape()));
         needsDims = true;
         int64_t elements = 1;
         for (int64_t d = 0; d < output.type.getRank(); ++d) {
@@ -142,7 +147,6 @@ private:
             return unbounded(i, result);
           output.bounds.clear();
           output.argument = MemRefType::get({}, b.getIndexType());
-          addFact(outputs, i, "shape", shapeAttr(output.type.getShape()));
         } else {
           output.argument = MemRefType::get({elements}, output.type.getElementType());
           addFact(outputs, i, "bounds", b.getDenseI64ArrayAttr(output.bounds));
@@ -185,7 +189,7 @@ private:
   SmallVector<OpFoldResult> inputSizes(unsigned number, RankedTensorType type, int64_t at) {
     auto info = number < inputs.size() ? dyn_cast<DictionaryAttr>(inputs[number])
                                        : DictionaryAttr();
-    auto symbols = info ? info.getAs<ArrayAttr>("symbols") : ArrayAttr();
+    auto symbols = info ? info.getAs<ArrayAttr>("dims") : ArrayAttr();
     SmallVector<OpFoldResult> sizes;
     for (auto [d, size] : llvm::enumerate(type.getShape())) {
       if (!ShapedType::isDynamic(size)) {
@@ -237,10 +241,6 @@ private:
   }
 
   void writeOutputs(unsigned first) {
-    Value zero = arith::ConstantIndexOp::create(b, 0);
-    for (auto [i, output] : llvm::enumerate(results)) // no block yet
-      if (!output.isStatic() && output.bounds.empty())
-        memref::StoreOp::create(b, zero, entry.getArgument(first + i));
     b.setInsertionPoint(ret);
     SmallVector<std::pair<int64_t, Value>> found; // place in `dims`, size
     int64_t at = numDims;
@@ -281,7 +281,7 @@ private:
       return;
     // A caller may not want to know.
     Value pointer = memref::ExtractAlignedPointerAsIndexOp::create(b, dims);
-    zero = arith::ConstantIndexOp::create(b, 0);
+    Value zero = arith::ConstantIndexOp::create(b, 0);
     Value wanted = arith::CmpIOp::create(b, arith::CmpIPredicate::ne, pointer, zero);
     auto branch = scf::IfOp::create(b, wanted, [&](OpBuilder &builder, Location loc) {
       for (auto [place, size] : found) {

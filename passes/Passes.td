@@ -358,12 +358,17 @@ def PlanArena : Pass<"dlc-plan-arena", "::mlir::ModuleOp"> {
     traffic for each of their bytes go to the first memory as long as they fit, and
     so on; what the last one cannot hold is an error.
 
+    Buffers without a bound are an error on firmware. On hosted targets calls of
+    runtime-lite (`dlc_pool_alloc`, passes/memory/Blocks.h) give and take them; a
+    `cf.assert` ends the model with DLC_ERR_MEMORY when there is none.
+
     With `rt.io_arena` on the module inputs and outputs lie in the arena, too:
     the arguments go, and `rt.inputs` and `rt.outputs` say at which `arena_offset`.
     An input's place is free for others after its last use, an output's before
     its first; nothing else overlaps them.
   }];
   let dependentDialects = ["::mlir::memref::MemRefDialect",
+                           "::mlir::cf::ControlFlowDialect",
                            "::mlir::arith::ArithDialect"];
 }
 

@@ -2,7 +2,9 @@
 #include "passes/Passes.h"
 
 #include "mlir/Dialect/Bufferization/Transforms/BufferViewFlowAnalysis.h"
+#include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
 #include "passes/kernels/Needs.h"
+#include "passes/memory/Blocks.h"
 #include "passes/memory/Bounds.h"
 #include "passes/memory/Lifetimes.h"
 #include "passes/memory/Memories.h"
@@ -171,7 +173,7 @@ struct PlanArena : dlc::impl::PlanArenaBase<PlanArena> {
         when = start.first;
       }
     }
-    for (auto [value, buffer] : llvm::zip_equal(values, buffers))
+    for (auto [value, buffer] : llvm::zip_first(values, buffers))
       if (buffer.bytes && buffer.first <= when && when <= buffer.last)
         diag.attachNote(value.getLoc()) << "most is needed where a tensor of " << buffer.bytes
                                         << " bytes is alive: " << value.getType();
@@ -184,11 +186,39 @@ struct PlanArena : dlc::impl::PlanArenaBase<PlanArena> {
     return failure();
   }
 
+  /// Buffers that go to the arena, and on hosted targets those that cannot.
+  static LogicalResult collect(func::FuncOp func, SmallVectorImpl<Value> &values,
+                               SmallVectorImpl<memref::AllocOp> &blocks) {
+    auto target = dlc::rt::targetOf(func);
+    bool hosted = target && target.getHosted();
+    WalkResult result = func.walk([&](memref::AllocOp op) {
+      FailureOr<std::optional<int64_t>> bytes = bytesOf(op.getMemref());
+      if (failed(bytes))
+        return WalkResult::interrupt();
+      if (*bytes && !op->hasAttr(dlc::rt::kOutputBlock)) {
+        values.push_back(op.getMemref());
+        return WalkResult::advance();
+      }
+      if (hosted) {
+        blocks.push_back(op);
+        return WalkResult::advance();
+      }
+      auto diag = emitError(op.getLoc())
+                  << "a tensor has a size without a bound: " << op.getType();
+      diag.attachNote() << "this target has no memory for it; fix sizes of inputs with "
+                           "--dim NAME=N or --shape INPUT=AxBxC";
+      return WalkResult::interrupt();
+    });
+    return failure(result.wasInterrupted());
+  }
+
   LogicalResult plan(func::FuncOp func) {
     auto inputs = func->getAttrOfType<ArrayAttr>(dlc::rt::kInputs);
     auto outputs = func->getAttrOfType<ArrayAttr>(dlc::rt::kOutputs);
     SmallVector<Value> values;
-    func.walk([&](memref::AllocOp op) { values.push_back(op.getMemref()); });
+    SmallVector<memref::AllocOp> blocks; // without a bound
+    if (failed(collect(func, values, blocks)))
+      return failure();
     size_t numAllocs = values.size();
     bool ioInArena = func->getParentOp()->hasAttr(dlc::rt::kIoArena);
     size_t numIo = inputs.size() + (outputs ? outputs.size() : 0);
@@ -199,30 +229,28 @@ struct PlanArena : dlc::impl::PlanArenaBase<PlanArena> {
       llvm::append_range(values, func.getArguments().take_front(numIo));
 
     BufferViewFlowAnalysis aliases(func);
+    SmallVector<Operation *> lastUses;
+    for (memref::AllocOp block : blocks)
+      lastUses.push_back(lastUse(block, aliases));
     std::vector<Buffer> buffers;
     Lifetimes lifetimes(func, aliases);
     for (auto [i, value] : llvm::enumerate(values)) {
-      FailureOr<std::optional<int64_t>> known = bytesOf(value);
-      if (failed(known))
+      FailureOr<std::optional<int64_t>> bytes = bytesOf(value);
+      if (failed(bytes))
         return failure();
-      std::optional<int64_t> bytes = *known;
-      if (!bytes) {
-        auto diag = emitError(value.getLoc())
-                    << "a tensor has a size without a bound: " << value.getType();
-        diag.attachNote() << "this target has no memory for it; fix sizes of inputs with "
-                             "--dim NAME=N or --shape INPUT=AxBxC";
-        return failure();
-      }
       auto [first, last] = lifetimes.of(value);
       if (i < numAllocs && isOnlyShape(value, aliases))
-        *bytes = 0;
+        **bytes = 0;
       // Inputs are there before the run, outputs after it.
       if (i >= numAllocs + inputs.size())
         last = INT64_MAX;
       else if (i >= numAllocs)
         first = 0;
-      buffers.push_back({*bytes, first, last, 0});
+      buffers.push_back({**bytes, first, last, 0});
     }
+    // The list of blocks is there from the beginning to the end.
+    if (!blocks.empty())
+      buffers.push_back({kPoolBytes, 0, INT64_MAX, 0});
     SmallVector<Operation *> owners;
     std::vector<Overlap> overlaps =
         findOverlaps(func, values, buffers, lifetimes, aliases, owners);
@@ -239,6 +267,7 @@ struct PlanArena : dlc::impl::PlanArenaBase<PlanArena> {
     if (memories.size() > 1)
       for (Value value : values)
         traffic.push_back(trafficOf(value, aliases));
+    traffic.resize(memories.size() > 1 ? buffers.size() : 0);
     placeInMemories(buffers, overlaps, traffic, dlc::rt::kArenaAlign, memories, homes);
     int64_t total = 0;
     for (const Memory &memory : memories) {
@@ -274,15 +303,17 @@ struct PlanArena : dlc::impl::PlanArenaBase<PlanArena> {
     }
     if (values.size() > numAllocs) {
       ArrayRef<Value> arguments = ArrayRef(values).drop_front(numAllocs);
-      ArrayRef<Buffer> places = ArrayRef(buffers).drop_front(numAllocs);
-      ArrayRef<size_t> in = ArrayRef(homes).drop_front(numAllocs);
+      ArrayRef<Buffer> places = ArrayRef(buffers).slice(numAllocs, numIo);
+      ArrayRef<size_t> in = ArrayRef(homes).slice(numAllocs, numIo);
       size_t n = inputs.size();
       func->setAttr(dlc::rt::kInputs,
                     placed(inputs, arguments.take_front(n), places.take_front(n), in.take_front(n)));
       func->setAttr(dlc::rt::kOutputs,
                     placed(outputs, arguments.drop_front(n), places.drop_front(n), in.drop_front(n)));
     }
-    for (auto [i, value, buffer] : llvm::enumerate(values, buffers)) {
+    int64_t pool = buffers.empty() ? 0 : buffers.back().offset;
+    for (auto [i, value] : llvm::enumerate(values)) {
+      const Buffer &buffer = buffers[i];
       if (Operation *alloc = value.getDefiningOp())
         b.setInsertionPoint(alloc);
       else
@@ -311,6 +342,8 @@ struct PlanArena : dlc::impl::PlanArenaBase<PlanArena> {
         return failure();
     }
     func.walk([](memref::DeallocOp op) { op.erase(); });
+    if (!blocks.empty())
+      allocateBlocks(func, blocks, lastUses, homes.back(), pool);
     func.walk([](memref::CopyOp op) {
       if (samePlace(op.getSource(), op.getTarget()))
         op.erase();

@@ -1,6 +1,7 @@
 // This file prints what stands around the function bodies: constants, signatures, descriptor.
 #include "codegen/cpp/Printer.h"
 
+#include "codegen/EarlyExit.h"
 #include "codegen/Weights.h"
 #include "mlir/Analysis/DataFlow/IntegerRangeAnalysis.h"
 #include "mlir/Analysis/DataFlow/Utils.h"
@@ -64,6 +65,7 @@ LogicalResult Printer::collect() {
   if (failed(solver.initializeAndRun(module)))
     return module.emitError("C++: the analysis of integer ranges failed");
   findLive();
+  withStatus = codegen::functionsWithStatus(module);
   return success();
 }
 
@@ -77,8 +79,14 @@ LogicalResult Printer::print() {
     auto [it, isNew] = done.insert({fn, false});
     if (!isNew)
       return it->second ? success() : fn.emitError("C++: recursive functions cannot be printed");
-    if (fn.isExternal())
-      return fn.emitError("C++: the function has no body");
+    if (fn.isExternal()) { // of the runtime, whose header declares it
+      done[fn] = true;
+      return fn.getName().starts_with("dlc_") ? success()
+                                              : fn.emitError("C++: the function has no body");
+    }
+    if (auto cleanUp = fn->getAttrOfType<FlatSymbolRefAttr>(rt::kOnError))
+      if (failed(visit(SymbolTable::lookupNearestSymbolFrom<func::FuncOp>(fn, cleanUp))))
+        return failure();
     WalkResult result = fn.walk([&](func::CallOp call) {
       auto callee = SymbolTable::lookupNearestSymbolFrom<func::FuncOp>(call, call.getCalleeAttr());
       return callee && succeeded(visit(callee)) ? WalkResult::advance() : WalkResult::interrupt();
@@ -138,7 +146,7 @@ void Printer::printFileHeader() {
     out << "// Arena: " << info->arenaBytes << " bytes; weights: " << info->weightsBytes
         << " bytes; multiplications: " << info->macs << ".\n";
   }
-  out << (profile ? "#include \"dlc/dlc_runtime.h\"\n" : "#include \"dlc/dlc_abi.h\"\n");
+  out << (profile || callsRuntime ? "#include \"dlc/dlc_runtime.h\"\n" : "#include \"dlc/dlc_abi.h\"\n");
 }
 
 //===-- Constants ----------------------------------------------------------===//
@@ -449,7 +457,9 @@ LogicalResult Printer::printFunction(func::FuncOp fn) {
     std::string pointer = numbered(isConst ? "x" : "y");
     shapesOs << (shapes.empty() ? "" : ", ") << pointer << " ";
     printShape(shapesOs, type);
-    params.push_back(pointerName(type.getElementType(), isConst) +
+    // A function may need the shape alone.
+    params.push_back((type.hasStaticShape() ? "" : "[[maybe_unused]] ") +
+                     pointerName(type.getElementType(), isConst) +
                      (!unused && isRestrict(fn, arg.getArgNumber()) ? "__restrict " : "") +
                      (unused ? "" : pointer));
     llvm::SmallVector<std::string> more;
@@ -460,7 +470,12 @@ LogicalResult Printer::printFunction(func::FuncOp fn) {
   }
   if (!shapes.empty())
     os << "// " << shapes << "\n";
-  std::string result = fn.getNumResults() ? typeName(fn.getResultTypes()[0]) : "void";
+  bool status = withStatus.contains(fn);
+  if (status && fn.getNumResults())
+    return fn.emitError("C++: a function that may end early has a result");
+  std::string result = status               ? std::string("dlc_status")
+                       : fn.getNumResults() ? typeName(fn.getResultTypes()[0])
+                                            : "void";
   std::string start = (fn.isPublic() ? "extern \"C\" " : "static ") + result + " " +
                       symbols.lookup(fn.getName()) + "(";
   std::string list = llvm::join(params, ", ");
@@ -477,8 +492,16 @@ LogicalResult Printer::printFunction(func::FuncOp fn) {
     line() << "return " << value(returned).text << ";\n";
     --indent;
   }
+  if (status)
+    os << "  return DLC_OK;\n";
   os << "}\n";
   return success();
+}
+
+/// The argument of the function that cleans up which gets the entry's argument `arg`.
+static Value cleanUpArgument(func::FuncOp entry, FlatSymbolRefAttr cleanUp, Value arg) {
+  auto function = SymbolTable::lookupNearestSymbolFrom<func::FuncOp>(entry, cleanUp);
+  return function.getArgument(cast<BlockArgument>(arg).getArgNumber());
 }
 
 LogicalResult Printer::printEntry(func::FuncOp fn) {
@@ -505,7 +528,9 @@ LogicalResult Printer::printEntry(func::FuncOp fn) {
       if (tensor.arenaOffset)
         continue;
       bool isConst = list == &info->inputs;
-      params.push_back({(isConst ? "const " : "") + codegen::cType(tensor.dtype).str() + " *",
+      bool isPlace = !isConst && tensor.isUnbounded(); // for the pointer to a block
+      params.push_back({(isConst ? "const " : "") + codegen::cType(tensor.dtype).str() +
+                            (isPlace ? " **" : " *"),
                         tensor.identifier, fn.getArgument(at++), isConst});
     }
   if (info->takesDims)
@@ -550,6 +575,16 @@ LogicalResult Printer::printEntry(func::FuncOp fn) {
       return fn.emitError("C++: the shape of '") << p.name << "' is not known";
   }
   --indent;
+  onError.clear();
+  if (auto cleanUp = fn->getAttrOfType<FlatSymbolRefAttr>(rt::kOnError)) {
+    llvm::SmallVector<std::string> args;
+    for (const Parameter &p : params)
+      args.push_back("reinterpret_cast<" +
+                     pointerName(cast<MemRefType>(p.arg.getType()).getElementType(),
+                                 !isWritten(cleanUpArgument(fn, cleanUp, p.arg))) +
+                     ">(" + p.name + ")");
+    onError = symbols.lookup(cleanUp.getValue()) + "(" + llvm::join(args, ", ") + ");";
+  }
   inEntry = true;
   LogicalResult printed = printBody(fn.getBody().front());
   inEntry = false;
@@ -600,7 +635,8 @@ void Printer::printModel() {
     for (auto [i, tensor] : llvm::enumerate(*list))
       if (!tensor.arenaOffset)
         os << ",\n      static_cast<" << (list == &info->inputs ? "const " : "")
-           << codegen::cType(tensor.dtype) << " *>("
+           << codegen::cType(tensor.dtype)
+           << (list == &info->outputs && tensor.isUnbounded() ? " **>(" : " *>(")
            << (list == &info->inputs ? "inputs[" : "outputs[") << i << "])";
   os << (info->takesDims ? ", dims" : "") << ");\n}\n\n";
 

@@ -307,6 +307,8 @@ LogicalResult Printer::printOp(Operation &op) {
     return printScf(op);
   if (auto callOp = dyn_cast<func::CallOp>(op))
     return printCall(callOp);
+  if (auto assertion = dyn_cast<cf::AssertOp>(op))
+    return printAssert(assertion);
   return unsupported(op);
 }
 

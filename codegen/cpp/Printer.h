@@ -5,6 +5,7 @@
 #include "dialects/RT/RT.h"
 #include "mlir/Analysis/DataFlowFramework.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -203,6 +204,10 @@ private:
   mlir::LogicalResult printWhile(mlir::scf::WhileOp op);
   mlir::LogicalResult printSwitch(mlir::scf::IndexSwitchOp op);
   mlir::LogicalResult printCall(mlir::func::CallOp op);
+  mlir::LogicalResult printRuntimeCall(mlir::func::CallOp op);
+  mlir::LogicalResult printAssert(mlir::cf::AssertOp op);
+  /// Ends the function with a status.
+  void printEarlyEnd(const std::string &condition, const std::string &status);
   void declareResults(mlir::Operation &op, llvm::SmallVectorImpl<std::string> &targets);
   void declareCarried(mlir::Operation &op, mlir::Value init,
                       llvm::ArrayRef<mlir::Value> aliases, std::string &name);
@@ -228,6 +233,9 @@ private:
   std::optional<codegen::ModelInfo> info; ///< when there is an entry function
   std::string entrySignature;
   bool inEntry = false;    ///< printing the body of the entry
+  llvm::SmallPtrSet<mlir::Operation *, 8> withStatus; ///< functions that may end early
+  std::string onError; ///< the statement before an early end of the entry; may be empty
+  bool callsRuntime = false; ///< functions of dlc_runtime.h
   bool profile;            ///< call the profiling hooks around layers
   std::string *weights;    ///< contents of NAME_weights; null when they are embedded
   unsigned nextLayer = 0;  ///< index into info->layers of the next call in the entry

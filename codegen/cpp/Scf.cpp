@@ -291,7 +291,69 @@ LogicalResult Printer::printSwitch(scf::IndexSwitchOp op) {
   return success();
 }
 
+void Printer::printEarlyEnd(const std::string &condition, const std::string &status) {
+  line() << "if (" << condition << ")";
+  if (inEntry && !onError.empty()) {
+    os << " {\n";
+    ++indent;
+    line() << onError << "\n";
+    line() << "return " << status << ";\n";
+    --indent;
+    line() << "}\n";
+    return;
+  }
+  os << "\n";
+  ++indent;
+  line() << "return " << status << ";\n";
+  --indent;
+}
+
+LogicalResult Printer::printAssert(cf::AssertOp op) {
+  Expr condition = value(op.getArg());
+  flushReads();
+  std::string status = op.getMsg().starts_with("DLC_ERR_") ? op.getMsg().str() : "DLC_ERR_OTHER";
+  printEarlyEnd("!" + paren(condition, Prec::Unary), status);
+  return success();
+}
+
+/// Functions of runtime-lite take pointers, whatever their buffers are in the IR.
+LogicalResult Printer::printRuntimeCall(func::CallOp op) {
+  StringRef name = op.getCallee();
+  callsRuntime = true;
+  llvm::SmallVector<std::string> args;
+  for (auto [i, operand] : llvm::enumerate(op.getOperands())) {
+    if (!isa<MemRefType>(operand.getType())) {
+      args.push_back("static_cast<size_t>(" + value(operand).text + ")");
+      continue;
+    }
+    StringRef type = name == "dlc_pool_drop" ? "void **"
+                     : i == 0 && name.starts_with("dlc_pool_") ? "dlc_pool *"
+                                                               : "void *";
+    args.push_back("reinterpret_cast<" + type.str() + ">(" + at(buffer(operand), true).text + ")");
+  }
+  flushReads();
+  std::string text = name.str() + "(" + llvm::join(args, ", ") + ")";
+  if (op.getNumResults() == 0) {
+    line() << text << ";\n";
+    return success();
+  }
+  auto type = dyn_cast<MemRefType>(op.getResult(0).getType());
+  if (!type)
+    return unsupported(*op, "a function of the runtime gives something else than memory");
+  Buffer b;
+  b.pointer = {numbered("p")};
+  std::string pointer = pointerName(type.getElementType(), /*isConst=*/false);
+  line() << pointer << "const " << b.pointer.text << " = static_cast<" << pointer << ">(" << text
+         << ");\n";
+  setStatic(b, type);
+  buffers[op.getResult(0)] = b;
+  return success();
+}
+
 LogicalResult Printer::printCall(func::CallOp op) {
+  auto function = SymbolTable::lookupNearestSymbolFrom<func::FuncOp>(op, op.getCalleeAttr());
+  if (function && function.isExternal())
+    return printRuntimeCall(op);
   llvm::SmallVector<std::string> args;
   for (Value operand : op.getOperands()) {
     auto type = dyn_cast<MemRefType>(operand.getType());
@@ -320,6 +382,11 @@ LogicalResult Printer::printCall(func::CallOp op) {
   if (op.getNumResults() > 1)
     return unsupported(*op, "more than one result");
   std::string text = symbols.lookup(op.getCallee()) + "(" + llvm::join(args, ", ") + ")";
+  std::string status;
+  if (withStatus.contains(function)) {
+    status = numbered("status");
+    text = "const dlc_status " + status + " = " + text;
+  }
   // ModelInfo lists the calls of layers in the order of the entry.
   bool hooks = false;
   if (profile && inEntry) {
@@ -337,6 +404,8 @@ LogicalResult Printer::printCall(func::CallOp op) {
   });
   if (op.getNumResults() == 0 || !isLive(op.getResult(0))) {
     line() << text << ";\n";
+    if (!status.empty())
+      printEarlyEnd(status + " != DLC_OK", status);
     return success();
   }
   declare(op.getResult(0), {text, Prec::Postfix, width(op.getResult(0).getType())});

@@ -177,7 +177,7 @@ int Model::compile(ArrayRef<Tensor> inputs) {
       fits = value.dims[d] < 0 || value.dims[d] == inputs[i].dims[d];
     if (!fits)
       return refuse("shape " + import::shapeText(inputs[i].dims), "shape " + import::shapeText(value.dims));
-    if (!value.isStatic())
+    if (!value.isStatic() && !(options.dynamic && value.ranked))
       shapes[value.name] = inputs[i].dims;
   }
   return compileShapes(std::move(shapes));

@@ -56,7 +56,7 @@ static dlc_status prepareDims(const dlc_model *model, int64_t *dims) {
       if (!isInput) {
         *dims = declared;
       } else if (declared >= 0) {
-        int varies = tensor->flags & (DLC_TENSOR_BOUNDED | DLC_TENSOR_UNBOUNDED);
+        int varies = tensor->flags & DLC_TENSOR_BOUNDED;
         if (*dims < 0 || *dims > declared || (!varies && *dims != declared))
           return DLC_ERR_DIMS;
       } else if (*dims < 0) {

@@ -4,7 +4,7 @@
 // (those of the input come first) unless that is null.
 // CHECK-LABEL: func.func @main(
 // CHECK-SAME: %[[X:.*]]: memref<8xf32>, %[[Y:.*]]: memref<16xf32>, %[[DIMS:.*]]: memref<3xi64> {rt.dims})
-// CHECK-SAME: rt.outputs = [{bounds = array<i64: 2, 8>, name = "y"}]
+// CHECK-SAME: rt.outputs = [{bounds = array<i64: 2, 8>, name = "y", shape = array<i64: 2, -1>}]
 // CHECK: %[[VIEW:.*]] = memref.reinterpret_cast %[[Y]]
 // CHECK: bufferization.materialize_in_destination %{{.*}} in restrict writable %[[VIEW]]
 // CHECK: memref.extract_aligned_pointer_as_index %[[DIMS]]

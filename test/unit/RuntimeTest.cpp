@@ -177,3 +177,14 @@ TEST_CASE("profiling hooks do nothing by default") {
   dlc_profile_begin(nullptr, 0);
   dlc_profile_end(nullptr, 0);
 }
+
+TEST_CASE("a pool without an allocator") {
+  dlc_pool pool = {nullptr};
+  CHECK(dlc_pool_alloc(&pool, 16) == nullptr); // the default hook has no memory
+  CHECK(dlc_pool_alloc(&pool, SIZE_MAX) == nullptr);
+  CHECK(pool.first == nullptr);
+  dlc_pool_release(&pool);
+  void *none = nullptr;
+  dlc_pool_drop(&none);
+  CHECK(none == nullptr);
+}

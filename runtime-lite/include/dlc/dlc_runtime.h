@@ -66,6 +66,22 @@ void dlc_profile_end(const dlc_model *model, uint32_t layer);
 void *dlc_alloc(size_t bytes, size_t align);
 void dlc_free(void *block);
 
+/* ---- Only with dlc_pool.c: called by models whose tensors have no bound ---- */
+
+/* The blocks that one inference has taken; lies in the arena. */
+typedef struct dlc_pool {
+  void *first; /* null: none */
+} dlc_pool;
+
+/* As dlc_alloc, 16-byte aligned; the block is released with the pool at the latest. Null when there is
+ * no memory. */
+void *dlc_pool_alloc(dlc_pool *pool, size_t bytes);
+void dlc_pool_free(dlc_pool *pool, void *block);
+/* Releases all blocks. */
+void dlc_pool_release(dlc_pool *pool);
+/* Releases a block of dlc_alloc that *block points to, if there is one, and makes it null. */
+void dlc_pool_drop(void **block);
+
 /* ---- Only with dlc_threads.c ---- */
 
 /* Sets how many threads dlc_parallel_for uses, the caller included (1 to 64; 0: one for each processor,
