@@ -2,6 +2,9 @@
 #include "passes/legalize/Legalizer.h"
 #include "passes/legalize/OpTable.h"
 
+#include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
+#include "mlir/IR/Diagnostics.h"
+
 using namespace mlir;
 using namespace dlc::legalize;
 
@@ -34,6 +37,37 @@ static bool isScalarTensor(Value v, bool wantBool) {
 
 //===--- If ---------------------------------------------------------------===//
 
+/// One branch cannot run with the shapes that the inputs have: the model does what
+/// the other one does, and ends with DLC_ERR_DATA when its data asks for the first.
+static LogicalResult takeOnly(Node &n, bool isThen, Value condition, scf::IfOp draft,
+                              ArrayRef<Value> outputs, ArrayRef<Diagnostic> problems) {
+  std::string why = "it is not valid";
+  for (const Diagnostic &problem : problems)
+    if (problem.getSeverity() == DiagnosticSeverity::Error) {
+      why = problem.str();
+      break;
+    }
+  emitWarning(n.op.getLoc()) << "the branch for " << (isThen ? "false" : "true")
+                             << " cannot run with these shapes (" << why
+                             << "); the model returns DLC_ERR_DATA when it is asked for";
+  n.b.setInsertionPoint(draft);
+  Value holds = condition;
+  if (!isThen)
+    holds = arith::XOrIOp::create(n.b, condition, n.scalarInt(n.b.getI1Type(), 1));
+  cf::AssertOp::create(n.b, holds, "DLC_ERR_DATA");
+  Block &taken = (isThen ? draft.getThenRegion() : draft.getElseRegion()).front();
+  draft->getBlock()->getOperations().splice(draft->getIterator(), taken.getOperations());
+  for (auto [i, v] : llvm::enumerate(outputs))
+    n.set(i, v);
+  n.b.setInsertionPoint(draft);
+  // Nothing outside refers to the other branch.
+  Region &other = isThen ? draft.getElseRegion() : draft.getThenRegion();
+  other.front().dropAllDefinedValueUses();
+  n.b.setInsertionPointAfter(draft);
+  draft.erase();
+  return success();
+}
+
 static LogicalResult lowerIf(Node &n) {
   if (failed(n.requireTensors(1)))
     return failure();
@@ -58,18 +92,36 @@ static LogicalResult lowerIf(Node &n) {
   Value condition = scalarOf(n, n.in(0));
   auto draft = scf::IfOp::create(n.b, TypeRange(), condition, /*withElse=*/true);
   SmallVector<SmallVector<Value>> outputs;
-  for (auto [graph, region] :
-       {std::pair(thenGraph, &draft.getThenRegion()), std::pair(elseGraph, &draft.getElseRegion())}) {
+  // What is wrong with a branch is no error yet: for these shapes of the inputs
+  // it may be the one that is never taken.
+  std::vector<Diagnostic> problems[2];
+  bool possible[2] = {};
+  for (auto [number, graph, region] :
+       {std::tuple(0, thenGraph, &draft.getThenRegion()), std::tuple(1, elseGraph, &draft.getElseRegion())}) {
+    ScopedDiagnosticHandler keep(n.b.getContext(), [&, i = number](Diagnostic &d) {
+      problems[i].push_back(std::move(d));
+      return success();
+    });
     OpBuilder inner = OpBuilder::atBlockBegin(&region->front());
     if (!region->front().empty())
       region->front().back().erase();
     inner.setInsertionPointToStart(&region->front());
     auto values = n.legalizer().lowerGraph(*graph, {}, inner);
-    if (failed(values))
-      return failure();
-    if (values->size() != n.numOutputs())
-      return n.error("a branch has another number of outputs than the node");
-    outputs.push_back(*values);
+    if (succeeded(values) && values->size() != n.numOutputs())
+      values = n.error("a branch has another number of outputs than the node");
+    outputs.push_back(succeeded(values) ? *values : SmallVector<Value>());
+    possible[number] = succeeded(values);
+  }
+  DiagnosticEngine &engine = n.b.getContext()->getDiagEngine();
+  if (possible[0] != possible[1])
+    return takeOnly(n, possible[0], condition, draft, outputs[possible[0] ? 0 : 1],
+                    problems[possible[0] ? 1 : 0]);
+  for (std::vector<Diagnostic> &list : problems)
+    for (Diagnostic &problem : list)
+      engine.emit(std::move(problem));
+  if (!possible[0]) {
+    draft.erase();
+    return failure();
   }
   SmallVector<Type> types;
   for (auto [x, y] : llvm::zip_equal(outputs[0], outputs[1])) {
@@ -150,7 +202,7 @@ static FailureOr<SmallVector<Value>> unroll(Node &n, int64_t rounds, SmallVector
 
 /// scf.for over the rounds, in place. Null (and no diagnostic) when carried
 /// values change their type.
-static FailureOr<SmallVector<Value>> emitFor(Node &n, int64_t rounds, ValueRange initial,
+static FailureOr<SmallVector<Value>> emitFor(Node &n, OpFoldResult rounds, ValueRange initial,
                                              unsigned numScans, ArrayRef<int64_t> axes,
                                              RoundFn round, bool &changesType) {
   changesType = false;
@@ -174,8 +226,9 @@ static FailureOr<SmallVector<Value>> emitFor(Node &n, int64_t rounds, ValueRange
   for (auto [s, v] : llvm::enumerate(result->scanned)) {
     auto type = cast<RankedTensorType>(v.getType());
     SmallVector<int64_t> shape(type.getShape());
-    shape.insert(shape.begin() + axes[s], rounds);
-    starts.push_back(tensor::EmptyOp::create(n.b, shape, type.getElementType()));
+    SmallVector<OpFoldResult> sizes = getAsIndexOpFoldResult(n.b.getContext(), shape);
+    sizes.insert(sizes.begin() + axes[s], rounds);
+    starts.push_back(n.empty(sizes, type.getElementType()));
   }
   auto loop = scf::ForOp::create(n.b, draft.getLowerBound(), draft.getUpperBound(),
                                  draft.getStep(), starts);
@@ -215,15 +268,22 @@ static FailureOr<SmallVector<Value>> emitFor(Node &n, int64_t rounds, ValueRange
   return SmallVector<Value>(loop.getResults());
 }
 
-static FailureOr<SmallVector<Value>> emitRounds(Node &n, int64_t rounds,
+static FailureOr<SmallVector<Value>> emitRounds(Node &n, OpFoldResult count,
                                                 SmallVector<Value> initial, unsigned numScans,
                                                 ArrayRef<int64_t> axes, RoundFn round) {
-  if (rounds > 0) {
+  auto known = getConstantIntValue(count);
+  if (!known || *known > 0) {
     bool changesType;
-    auto result = emitFor(n, rounds, initial, numScans, axes, round, changesType);
+    auto result = emitFor(n, count, initial, numScans, axes, round, changesType);
     if (failed(result) || !changesType)
       return result;
   }
+  if (!known) {
+    (void)n.error("values change their shape from round to round in a loop whose number of rounds is "
+                  "not known at compile time");
+    return failure();
+  }
+  int64_t rounds = *known;
   if (rounds > kUnrollLimit) {
     (void)n.error("values change their shape from round to round, for " + Twine(rounds) +
                   " rounds",
@@ -256,15 +316,23 @@ static LogicalResult lowerLoop(Node &n) {
   if (numScans < 0 || n.numOutputs() > initial.size() + numScans)
     return n.error("the body has " + Twine(ret->getNumOperands()) +
                    " outputs, too few for the node");
-  std::optional<int64_t> trips, start = 1;
-  if (n.has(0) && !(trips = constantScalar(n, n.in(0))))
-    return n.error("the trip count is not known at compile time");
-  if (n.has(1) && !(start = constantScalar(n, n.in(1))))
-    return n.error("the condition to start is not known at compile time");
-  if (!trips)
+  if (!n.has(0))
     return n.error("a loop without a trip count is not supported",
-                   "give Loop a constant first input");
-  int64_t rounds = *start ? std::max<int64_t>(*trips, 0) : 0;
+                   "give Loop a first input");
+  OpFoldResult rounds;
+  if (auto trips = constantScalar(n, n.in(0)))
+    rounds = n.b.getIndexAttr(std::max<int64_t>(*trips, 0));
+  else
+    rounds = n.max(arith::IndexCastOp::create(n.b, n.b.getIndexType(), scalarOf(n, n.in(0)))
+                       .getResult(),
+                   n.b.getIndexAttr(0));
+  if (n.has(1)) {
+    if (auto start = constantScalar(n, n.in(1)))
+      rounds = *start ? rounds : OpFoldResult(n.b.getIndexAttr(0));
+    else
+      rounds = arith::SelectOp::create(n.b, scalarOf(n, n.in(1)), n.index(rounds), n.index(0))
+                   .getResult();
+  }
   bool conditional = false;
   auto round = [&](OpBuilder &builder, Value index, ValueRange carried) -> FailureOr<Round> {
     OpBuilder::InsertionGuard guard(n.b);
@@ -384,7 +452,7 @@ static LogicalResult lowerScan(Node &n) {
       return n.error("negative scan_output_axes are not supported");
     axes.push_back(a);
   }
-  auto results = emitRounds(n, *rounds, initial, numScans, axes, round);
+  auto results = emitRounds(n, n.b.getIndexAttr(*rounds), initial, numScans, axes, round);
   if (failed(results))
     return failure();
   for (auto [i, v] : llvm::enumerate(*results))

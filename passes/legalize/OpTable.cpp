@@ -1,5 +1,6 @@
 // This file collects the operator table from its families and looks it up.
 #include "passes/legalize/OpTable.h"
+#include "passes/legalize/Families.h"
 #include "passes/legalize/OpList.h"
 
 #include "llvm/ADT/StringSet.h"
@@ -14,6 +15,8 @@ static std::vector<OpEntry> buildTable() {
   addTopK(table);
   addSelect(table);
   addDetection(table);
+  addSignal(table);
+  addTraining(table);
   addLoss(table);
   addNormalization(table);
   addQLinear(table);
