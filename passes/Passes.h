@@ -2,6 +2,7 @@
 #pragma once
 
 #include "dialects/ArmDSP/ArmDSP.h"
+#include "dialects/ArmMVE/ArmMVE.h"
 #include "dialects/NN/NN.h"
 #include "dialects/ONNX/ONNX.h"
 #include "dialects/RT/RT.h"

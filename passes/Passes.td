@@ -483,7 +483,8 @@ def LowerKernels : Pass<"dlc-lower-kernels", "::mlir::ModuleOp"> {
   }];
   let dependentDialects = ["::mlir::scf::SCFDialect", "::mlir::arith::ArithDialect",
                            "::mlir::memref::MemRefDialect", "::mlir::math::MathDialect",
-                           "::mlir::vector::VectorDialect", "::dlc::arm_dsp::ArmDSPDialect"];
+                           "::mlir::vector::VectorDialect", "::dlc::arm_dsp::ArmDSPDialect",
+                           "::dlc::arm_mve::ArmMVEDialect"];
 }
 
 def FuseElementwise : Pass<"dlc-fuse-elementwise", "::mlir::ModuleOp"> {
