@@ -35,7 +35,7 @@ struct SharedFlags {
                                 cl::desc("what to spend: speed, size or ram"),
                                 cl::init("speed"), cl::cat(category)};
   cl::opt<std::string> requant{
-      "requant", cl::desc("rounding of requantization: onnx, tflite or single"),
+      "requant", cl::desc("rounding of requantization: onnx, tflite, tflm or single"),
       cl::init("onnx"), cl::cat(category)};
   cl::opt<std::string> io{"io", cl::desc("inputs and outputs: caller or arena"),
                           cl::cat(category)};
@@ -183,7 +183,7 @@ static bool convertShared(const SharedFlags &flags, CompileOptions &o) {
   o.cpu = flags.cpu;
   o.features = join(flags.features, ",");
   if (!oneOf("O", flags.optimize, {"speed", "size", "ram"}) ||
-      !oneOf("requant", flags.requant, {"onnx", "tflite", "single"}))
+      !oneOf("requant", flags.requant, {"onnx", "tflite", "tflm", "single"}))
     return false;
   o.optimize = flags.optimize == "size"  ? dlc::Optimize::Size
                : flags.optimize == "ram" ? dlc::Optimize::Ram

@@ -3,6 +3,7 @@
 
 #include "passes/evaluate/Evaluator.h"
 
+#include "passes/quantize/Emit.h"
 #include "passes/quantize/Linear.h"
 #include "passes/quantize/Requantize.h"
 
@@ -18,13 +19,6 @@ using namespace mlir;
 using namespace dlc::quantize;
 
 namespace {
-Rounding roundingOf(ModuleOp module) {
-  auto mode = module->getAttrOfType<StringAttr>(dlc::rt::kRequant);
-  if (!mode || mode == "onnx")
-    return Rounding::Onnx;
-  return mode == "tflite" ? Rounding::Tflite : Rounding::Single;
-}
-
 /// A scalar of the body as i32.
 Value toI32(ImplicitLocOpBuilder &b, Value v) {
   return v.getType().isInteger(32) ? v
@@ -48,11 +42,12 @@ struct Requantizer {
   Rounding mode;
 
   /// The quantized result for a bound of a ReLU or Clip.
-  static int64_t bound(double v, double zero, int64_t lo, int64_t hi) {
+  int64_t bound(double v, double zero, int64_t lo, int64_t hi) const {
     if (std::isinf(v))
       return v < 0 ? lo : hi;
+    double whole = mode == Rounding::Onnx ? std::nearbyint(v) : std::round(v);
     return static_cast<int64_t>(
-        std::clamp(std::nearbyint(v) + zero, static_cast<double>(lo), static_cast<double>(hi)));
+        std::clamp(whole + zero, static_cast<double>(lo), static_cast<double>(hi)));
   }
 
   /// An integer form of the quantization that ends in `result`; null when there is none.
@@ -102,8 +97,10 @@ struct Requantizer {
                       int64_t hi, Type storage) {
     const Linear::Term &term = linear.terms.front();
     auto range = body.range(term.leaf);
-    if (!range)
+    if (!range && mode == Rounding::Onnx)
       return {};
+    if (!range)
+      range.emplace(Numbers(INT32_MIN), Numbers(INT32_MAX));
     size_t count = std::max({term.factor.size(), linear.offset.size(), range->first.size()});
     std::vector<Problem> problems;
     for (size_t c = 0; c < count; ++c)
@@ -119,7 +116,7 @@ struct Requantizer {
     }
     auto fixed = findFixedPoint(problems, mode);
     if (!fixed)
-      return {};
+      return mode == Rounding::Onnx ? Value() : literal(b, v, problems, storage);
     if (fixed->left)
       v = arith::ShLIOp::create(b, v, constant(b, fixed->left));
     if (!llvm::all_of(fixed->bias, [](int32_t x) { return x == 0; }))
@@ -130,6 +127,57 @@ struct Requantizer {
     return narrowed(b, v, lo, hi, storage);
   }
 
+  /// The sequence that defines Double or Single, for what has no cheaper form.
+  Value literal(ImplicitLocOpBuilder &b, Value v, ArrayRef<Problem> problems, Type storage) {
+    SmallVector<int32_t> bias, significand, left, right, total;
+    for (const Problem &p : problems) {
+      double offset = std::nearbyint(p.offset / p.scale);
+      if (!(p.scale > 0) || !(std::abs(offset) < INT32_MAX))
+        return {};
+      Multiplier m = quantizeMultiplier(p.scale);
+      bias.push_back(static_cast<int32_t>(offset));
+      significand.push_back(m.significand);
+      left.push_back(std::max(m.shift, 0));
+      right.push_back(std::max(-m.shift, 0));
+      total.push_back(31 - m.shift);
+    }
+    Emit e(b);
+    const Problem &first = problems.front();
+    v = e.add(v, body.materialize(b, bias));
+    Value factor = body.materialize(b, significand);
+    if (mode == Rounding::Single) {
+      // The whole product: shifts by less than 33 need its lower half.
+      Type i64 = b.getI64Type();
+      auto wide = [&](Value x) -> Value { return arith::ExtSIOp::create(b, i64, x); };
+      Value by = wide(body.materialize(b, total));
+      Value one = arith::ConstantOp::create(b, b.getI64IntegerAttr(1));
+      Value half = arith::ShLIOp::create(b, one, arith::SubIOp::create(b, by, one));
+      Value product = arith::MulIOp::create(b, wide(v), wide(factor));
+      product = arith::ShRSIOp::create(b, arith::AddIOp::create(b, product, half), by);
+      v = arith::TruncIOp::create(b, b.getI32Type(), product);
+    } else {
+      if (llvm::any_of(left, [](int32_t s) { return s != 0; }))
+        v = arith::ShLIOp::create(b, v, body.materialize(b, left));
+      v = e.doublingHighMul(v, factor);
+      if (llvm::all_equal(right)) {
+        v = e.divideByPower(v, right.front());
+      } else {
+        // Emit::divideByPower with a power of each channel's own.
+        SmallVector<int32_t> mask, half;
+        for (int32_t r : right) {
+          mask.push_back(static_cast<int32_t>((uint64_t(1) << r) - 1));
+          half.push_back(mask.back() >> 1);
+        }
+        Value rest = arith::AndIOp::create(b, v, body.materialize(b, mask));
+        Value limit = e.sub(body.materialize(b, half), e.shiftRight(v, 31));
+        Value more = arith::CmpIOp::create(b, arith::CmpIPredicate::sgt, rest, limit);
+        v = arith::ShRSIOp::create(b, v, body.materialize(b, right));
+        v = e.add(v, arith::ExtUIOp::create(b, b.getI32Type(), more));
+      }
+    }
+    return narrowed(b, e.add(v, first.zero), first.lo, first.hi, storage);
+  }
+
   /// Two small integers (a sum of two tensors): all pairs are checked.
   Value convertPair(ImplicitLocOpBuilder &b, const Linear &linear, int64_t zero, int64_t lo,
                     int64_t hi, Value result) {
@@ -138,6 +186,7 @@ struct Requantizer {
     for (const Linear::Term &t : {x, y})
       if (!t.leaf.getType().isInteger(8) || t.factor.size() != 1)
         return {};
+    // Sums in other modes are operators of their own (legalize/Tflite.cpp).
     if (linear.offset.size() != 1 || mode != Rounding::Onnx)
       return {};
     Problem problem{1, linear.offset[0], zero, lo, hi, -128, 127};
@@ -233,7 +282,6 @@ struct Requantizer {
 
 struct IntegerRequantize : dlc::impl::IntegerRequantizeBase<IntegerRequantize> {
   void runOnOperation() override {
-    Rounding mode = roundingOf(getOperation());
     SmallVector<Operation *> ops;
     getOperation()->walk([&](Operation *op) {
       if (isa<linalg::GenericOp, dlc::nn::ConvOp, dlc::nn::MatmulOp>(op))
@@ -247,7 +295,7 @@ struct IntegerRequantize : dlc::impl::IntegerRequantizeBase<IntegerRequantize> {
       bool changed = false;
       for (arith::TruncIOp result : results) {
         ImplicitLocOpBuilder b(result.getLoc(), result);
-        if (Value integer = Requantizer{*body, mode}.convert(b, result)) {
+        if (Value integer = Requantizer{*body, roundingOf(op)}.convert(b, result)) {
           result.getResult().replaceAllUsesWith(integer);
           changed = true;
         }

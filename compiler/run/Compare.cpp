@@ -36,12 +36,18 @@ static bool close(double found, double expected, double rtol, double atol) {
   return std::fabs(found - expected) <= atol + rtol * std::fabs(expected);
 }
 
-static bool equalAt(const Tensor &found, const Tensor &expected, int64_t i, double rtol, double atol) {
+/// `steps` is how far integers may lie apart.
+static bool equalAt(const Tensor &found, const Tensor &expected, int64_t i, double rtol, double atol,
+                    double steps) {
+  auto near = [&](auto a, auto b) {
+    return a == b || static_cast<double>(a > b ? static_cast<uint64_t>(a) - static_cast<uint64_t>(b)
+                                               : static_cast<uint64_t>(b) - static_cast<uint64_t>(a)) <= steps;
+  };
   switch (kindOf(found.dtype)) {
   case Kind::Signed:
-    return signedAt(found, i) == signedAt(expected, i);
+    return near(signedAt(found, i), signedAt(expected, i));
   case Kind::Unsigned:
-    return unsignedAt(found, i) == unsignedAt(expected, i);
+    return near(unsignedAt(found, i), unsignedAt(expected, i));
   case Kind::Float:
     return close(floatAt(found, i), floatAt(expected, i), rtol, atol);
   case Kind::Complex: {
@@ -72,9 +78,10 @@ std::string dlc::run::compareTensors(const Tensor &found, const Tensor &expected
   auto [rtol, atol] = defaultTolerance(found.dtype);
   rtol = tolerance.rtol.value_or(rtol);
   atol = tolerance.atol.value_or(atol);
+  double steps = found.dtype == import::kBool ? 0 : tolerance.atol.value_or(0);
   int64_t count = found.elements(), wrong = 0, first = -1;
   for (int64_t i = 0; i < count; i++)
-    if (!equalAt(found, expected, i, rtol, atol) && wrong++ == 0)
+    if (!equalAt(found, expected, i, rtol, atol, steps) && wrong++ == 0)
       first = i;
   if (!wrong)
     return "";
@@ -85,5 +92,32 @@ std::string dlc::run::compareTensors(const Tensor &found, const Tensor &expected
     text += " (rtol " + shortText(rtol) + ", atol " + shortText(atol) + ")";
   if (count > 1)
     text += formatv("; {0} of {1} elements differ", wrong, count).str();
+  if (tolerance.atol)
+    if (std::string same = countIdentical(found, expected).text(); !same.empty())
+      text += "; " + same;
   return what + text;
+}
+
+Identical dlc::run::countIdentical(const Tensor &found, const Tensor &expected) {
+  Identical result;
+  Kind kind = kindOf(found.dtype);
+  if (found.dtype != expected.dtype || found.dims != expected.dims ||
+      (kind != Kind::Signed && kind != Kind::Unsigned))
+    return result;
+  result.all = found.elements();
+  for (int64_t i = 0; i < result.all; i++)
+    result.same += equalAt(found, expected, i, 0, 0, 0);
+  return result;
+}
+
+Identical &Identical::operator+=(const Identical &other) {
+  same += other.same;
+  all += other.all;
+  return *this;
+}
+
+std::string Identical::text() const {
+  if (same == all)
+    return "";
+  return formatv("{0} of {1} integers identical ({2:f2} %)", same, all, 100.0 * same / all).str();
 }

@@ -6,7 +6,8 @@
 namespace dlc::run {
 
 /// |found - expected| <= atol + rtol * |expected|, as numpy.allclose has it.
-/// Values that are not given are chosen by the type: see defaultTolerance.
+/// Values that are not given are chosen by the type: see defaultTolerance. Integers
+/// are compared exactly unless atol is given: then they may differ by as much.
 struct Tolerance {
   std::optional<double> rtol, atol;
 };
@@ -16,8 +17,18 @@ struct Tolerance {
 std::pair<double, double> defaultTolerance(int dtype);
 
 /// Empty when equal: same type, same shape, floats within the tolerance (NaN
-/// equals NaN, infinities equal themselves), everything else exactly.
+/// equals NaN, infinities equal themselves), integers within a given atol,
+/// everything else exactly.
 /// Otherwise a sentence with tensor, position, found and expected.
 std::string compareTensors(const Tensor &found, const Tensor &expected, const Tolerance &tolerance);
+
+/// How many integers of tensors of equal shape are the same, of how many.
+struct Identical {
+  int64_t same = 0, all = 0;
+  Identical &operator+=(const Identical &other);
+  /// "11 of 12 integers identical (91.67 %)"; empty when all are.
+  std::string text() const;
+};
+Identical countIdentical(const Tensor &found, const Tensor &expected);
 
 } // namespace dlc::run

@@ -107,10 +107,15 @@ static int runTest(const RunOptions &options, const std::string &folder, const s
     return conclude("FAIL", toString(signature.takeError()));
   Model model(options, *target, *platform, *signature, scratch);
   int sets = 0;
+  Identical identical;
   for (const std::string &entry : entriesOf(folder)) {
     if (!StringRef(entry).starts_with("test_data_set_"))
       continue;
     std::string set = folder + "/" + entry;
+    // What TensorFlow Lite gave, for the mode that has to give the same.
+    StringRef outputs = "output_";
+    if (options.compile.requant == "tflite" && sys::fs::exists(set + "/tflite_output_0.pb"))
+      outputs = "tflite_output_";
     sets++;
     for (const Value &value : signature->inputs)
       if (!value.dtype)
@@ -120,7 +125,7 @@ static int runTest(const RunOptions &options, const std::string &folder, const s
       inputs = arrange(signature->inputs, std::move(*inputs), "input");
     if (!inputs)
       return conclude("FAIL", toString(inputs.takeError()));
-    Expected<std::vector<Tensor>> expected = readSet(set, "output_");
+    Expected<std::vector<Tensor>> expected = readSet(set, outputs);
     if (expected)
       expected = arrange(signature->outputs, std::move(*expected), "output");
     if (!expected)
@@ -137,9 +142,10 @@ static int runTest(const RunOptions &options, const std::string &folder, const s
           compareTensors(result.outputs[i], (*expected)[i], {options.rtol, options.atol});
       if (!difference.empty())
         return conclude("FAIL", difference + (sets > 1 ? " (" + entry + ")" : ""));
+      identical += countIdentical(result.outputs[i], (*expected)[i]);
     }
   }
-  return sets ? conclude("PASS") : conclude("FAIL", "no test_data_set_* folder");
+  return sets ? conclude("PASS", identical.text()) : conclude("FAIL", "no test_data_set_* folder");
 }
 
 //===-- All tests -----------------------------------------------------------===//

@@ -13,6 +13,24 @@ std::optional<DenseElementsAttr> Legalizer::constant(Value lowered) {
   return constantTensor(lowered, limits);
 }
 
+const Origin *Legalizer::originOf(Value lowered) const {
+  auto it = origins.find(lowered);
+  return it == origins.end() ? nullptr : &it->second;
+}
+
+void Legalizer::remember(Value lowered, Origin origin) {
+  if (rounding != quantize::Rounding::Onnx)
+    origins[lowered] = std::move(origin);
+}
+
+Node Legalizer::recall(const Origin &origin, OpBuilder &builder) {
+  Node node(*this, origin.op, builder);
+  node.inputs = origin.inputs;
+  node.standIn = origin.name;
+  node.standInOpset = origin.opset;
+  return node;
+}
+
 LogicalResult Legalizer::checkOperators(onnx::GraphOp graph) {
   // All missing operators at once, grouped, so that a user sees the whole gap.
   std::map<std::string, SmallVector<onnx::NodeOp>> missing;
@@ -72,6 +90,7 @@ LogicalResult Legalizer::lowerNode(onnx::NodeOp op, OpBuilder &builder) {
     node.setInput(0, quantized.getInput());
   else
     quantized = nullptr;
+  Origin origin{op, op.getOpType(), node.opset(), node.inputs};
   if (failed(entry->lower(node)))
     return failure();
   if (quantized)
@@ -82,9 +101,11 @@ LogicalResult Legalizer::lowerNode(onnx::NodeOp op, OpBuilder &builder) {
   fold.limits.pool = &evaluationSteps;
   for (auto [i, result] : llvm::enumerate(op.getResults())) {
     Value lowered = node.result(i);
-    if (lowered)
+    if (lowered) {
       bind(result, foldValue(builder, lowered, fold));
-    else if (!result.use_empty())
+      if (i == 0 && op.getDomain().empty())
+        remember(lookUp(result), origin);
+    } else if (!result.use_empty())
       return node.error("output " + Twine(i) + " is not supported");
   }
   return success();

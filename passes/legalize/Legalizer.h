@@ -3,14 +3,33 @@
 #pragma once
 
 #include "passes/legalize/Node.h"
+#include "passes/quantize/Emit.h"
 
 #include <map>
 
 namespace dlc::legalize {
 
+/// The operator that made a value, and what it was lowered from.
+struct Origin {
+  onnx::NodeOp op;
+  llvm::StringRef name; ///< of the operator, which QLinear nodes only stand for
+  int64_t opset;
+  SmallVector<Value> inputs;
+};
+
 class Legalizer {
 public:
-  explicit Legalizer(mlir::ModuleOp module) : module(module) {}
+  explicit Legalizer(mlir::ModuleOp module)
+      : module(module), rounding(quantize::roundingOf(module)) {}
+
+  /// The rounding of quantized results, `--requant`.
+  quantize::Rounding getRounding() const { return rounding; }
+  /// Where a lowered value comes from; null when that is not known. Kept only for
+  /// rounding modes that depend on the operator.
+  const Origin *originOf(Value lowered) const;
+  void remember(Value lowered, Origin origin);
+  /// The node of an origin, to be lowered once more.
+  Node recall(const Origin &origin, mlir::OpBuilder &builder);
 
   /// Lowers the graph to a function of the same name; reports errors.
   LogicalResult run(onnx::GraphOp graph);
@@ -34,7 +53,9 @@ private:
   LogicalResult checkOperators(onnx::GraphOp graph);
 
   mlir::ModuleOp module;
+  quantize::Rounding rounding;
   llvm::DenseMap<Value, Value> values;
+  llvm::DenseMap<Value, Origin> origins;
   /// What evaluating constants may still cost: bounds the time that a hostile
   /// model can take.
   int64_t evaluationSteps = 1'000'000'000;

@@ -39,11 +39,13 @@ FailureOr<Value> Node::lowerAs(llvm::StringLiteral name, int64_t opset,
     inputs.pop_back();
   standIn = name;
   standInOpset = opset;
+  Origin origin{op, name, opset, inputs};
   LogicalResult done = entry->lower(*this);
   standIn = {};
   standInOpset = 0;
   if (failed(done))
     return failure();
+  owner.remember(results[0], std::move(origin));
   return results[0];
 }
 

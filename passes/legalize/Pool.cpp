@@ -2,6 +2,7 @@
 // and MaxUnpool.
 #include "passes/legalize/Legalizer.h"
 #include "passes/legalize/OpTable.h"
+#include "passes/legalize/Tflite.h"
 #include "passes/legalize/Window.h"
 
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
@@ -310,6 +311,65 @@ static LogicalResult lowerAveragePool(Node &n) {
                                      loops, body)
                .getResult(0));
   return success();
+}
+
+Value dlc::legalize::averagePoolOfIntegers(Node &n) {
+  SmallVector<OpFoldResult> out;
+  auto window = readPool(n, out);
+  auto includePad = n.i64("count_include_pad", 0);
+  if (failed(window) || failed(includePad))
+    return {};
+  Window &w = *window;
+  if (*includePad && w.padded())
+    return {};
+  ImplicitLocOpBuilder &b = n.b;
+  Type element = n.elementType(0), i32 = b.getI32Type();
+  bool isUnsigned = dlc::legalize::isUnsigned(element);
+  // Cells outside count neither in the sum nor in the divisor.
+  SmallVector<OpFoldResult> in = n.sizes(n.in(0));
+  int64_t constant = 1;
+  SmallVector<Value> counts;
+  SmallVector<AffineMap> maps = {b.getMultiDimIdentityMap(out.size())};
+  for (unsigned d = 0; d < w.rank(); ++d) {
+    Value cells = coveredCells(n, w, d, b.getIndexAttr(0), in[d + 2], b.getF32Type());
+    auto known = n.legalizer().constant(cells);
+    if (!known)
+      return {};
+    auto toInteger = [](const APFloat &v) {
+      return APInt(32, static_cast<uint64_t>(v.convertToFloat()));
+    };
+    if (known->isSplat()) {
+      constant *= toInteger(known->getSplatValue<APFloat>()).getZExtValue();
+      continue;
+    }
+    SmallVector<APInt> values = llvm::map_to_vector(known->getValues<APFloat>(), toInteger);
+    counts.push_back(
+        n.constantTensor(DenseElementsAttr::get(known->getType().clone(i32), values)));
+    maps.push_back(AffineMap::get(out.size(), 0, b.getAffineDimExpr(d + 2)));
+  }
+  maps.push_back(maps.front());
+  Value padded = padWindow(n, n.in(0), w, n.scalarInt(signless(element), 0));
+  Value sum = pool(n, padded, n.fill(out, n.scalarInt(i32, 0)), w,
+                   [&](ImplicitLocOpBuilder &ib, ValueRange v) -> Value {
+                     Value x = isUnsigned ? arith::ExtUIOp::create(ib, i32, v[0]).getResult()
+                                          : arith::ExtSIOp::create(ib, i32, v[0]).getResult();
+                     return arith::AddIOp::create(ib, x, v[1]);
+                   });
+  SmallVector<Value> operands = {sum};
+  operands.append(counts);
+  Value init = n.empty(out, element);
+  SmallVector<utils::IteratorType> loops(out.size(), utils::IteratorType::parallel);
+  auto body = [&](OpBuilder &builder, Location loc, ValueRange args) {
+    ImplicitLocOpBuilder ib(loc, builder);
+    Value divisor = arith::ConstantOp::create(ib, ib.getI32IntegerAttr(constant));
+    for (Value c : args.drop_front().drop_back())
+      divisor = arith::MulIOp::create(ib, divisor, c);
+    Value mean = meanOfIntegers(ib, args[0], divisor, isUnsigned);
+    mean = arith::TruncIOp::create(ib, signless(element), mean);
+    linalg::YieldOp::create(ib, fromSignless(ib, mean, element));
+  };
+  return linalg::GenericOp::create(b, init.getType(), operands, init, maps, loops, body)
+      .getResult(0);
 }
 
 /// |x|^p, and its inverse on the sum.

@@ -4,6 +4,7 @@
 #include "passes/legalize/OpTable.h"
 #include "passes/legalize/Reductions.h"
 #include "passes/legalize/Scalar.h"
+#include "passes/legalize/Tflite.h"
 
 using namespace mlir;
 using namespace dlc::legalize;
@@ -207,6 +208,10 @@ static Value quantizeKnown(Node &n, Value x, unsigned scale, Type storage,
   auto k = knownParameters(n, scale, type, storage, axis);
   if (!k)
     return {};
+  if (!k->axis)
+    if (Value integers = quantizedResult(n, x, {static_cast<float>(k->scales[0]), k->zeroPoints[0],
+                                                k->lo.getInt(), k->hi.getInt(), storage}))
+      return integers;
   return dlc::nn::QuantizeOp::create(n.b, type.clone(storage), x, k->scales, k->zeroPoints, k->axis,
                                 k->lo, k->hi);
 }

@@ -5,6 +5,8 @@
 // integers when every crossing lies in the unit interval before its threshold.
 #include "passes/quantize/Requantize.h"
 
+#include "passes/quantize/Gemmlowp.h"
+
 #include <algorithm>
 #include <cmath>
 
@@ -35,26 +37,13 @@ static int64_t roundEven(long double v) {
   return i;
 }
 
-/// gemmlowp's MultiplyByQuantizedMultiplier in 64 bits, one or two roundings.
-static int64_t scaleBy(int64_t x, Multiplier m, bool single) {
-  int left = std::max(m.shift, 0), right = std::max(-m.shift, 0);
-  __int128 product = static_cast<__int128>(x << left) * m.significand;
-  if (single)
-    return static_cast<int64_t>((product + (__int128(1) << (30 + right))) >> (31 + right));
-  int64_t high = static_cast<int64_t>((product + (int64_t(1) << 30)) >> 31);
-  if (right == 0)
-    return high;
-  // Half away from zero.
-  return (high + (int64_t(1) << (right - 1)) - (high < 0 ? 1 : 0)) >> right;
-}
-
 int64_t dlc::quantize::requantize(const Problem &p, Rounding mode, int64_t x) {
   int64_t q;
   if (mode == Rounding::Onnx) {
     q = roundEven(static_cast<long double>(x) * p.scale + p.offset);
   } else {
     int64_t bias = std::llround(p.offset / p.scale);
-    q = scaleBy(x + bias, quantizeMultiplier(p.scale), mode == Rounding::Single);
+    q = multiply(x + bias, quantizeMultiplier(p.scale), mode);
   }
   return std::clamp(q + p.zero, p.lo, p.hi);
 }
@@ -315,7 +304,7 @@ std::optional<EvenShift> dlc::quantize::findEvenShift(llvm::ArrayRef<Problem> pr
 }
 
 std::optional<Pair> dlc::quantize::findPair(double a, double c, const Problem &p,
-                                            llvm::ArrayRef<int8_t> wanted) {
+                                            llvm::ArrayRef<int8_t> wanted, int tolerated) {
   // Pairs next to a tie are the first to go wrong: tried first.
   std::vector<std::pair<float, int32_t>> order;
   for (int32_t i = 0; i < 65536; ++i) {
@@ -337,7 +326,7 @@ std::optional<Pair> dlc::quantize::findPair(double a, double c, const Problem &p
   double most = 128 * (std::abs(a) + std::abs(c)) + std::abs(p.offset) + std::abs(p.zero) + 1;
   int top = 30 - static_cast<int>(std::ceil(std::log2(most)));
   // f32 arithmetic rounds ties by its own errors: a handful may stay different.
-  for (int allowed : {0, 8})
+  for (int allowed = 0; allowed <= tolerated; allowed += std::max(tolerated, 1))
     for (int shift = top; shift >= std::max(top - 6, 1); --shift) {
       double ma = std::ldexp(a, shift + 32 - Pair::kLeft),
              mc = std::ldexp(c, shift + 32 - Pair::kLeft);

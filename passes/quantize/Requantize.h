@@ -9,10 +9,10 @@
 
 namespace dlc::quantize {
 
-/// How a real number becomes an integer (`--requant`).
+/// How a real number becomes an integer.
 enum class Rounding {
   Onnx,   ///< to the nearest, ties to even (QuantizeLinear)
-  Tflite, ///< TensorFlow Lite's multiplication of two roundings (gemmlowp)
+  Double, ///< gemmlowp's multiplication: two roundings
   Single, ///< one rounding of the 31-bit product, ties up (TFLITE_SINGLE_ROUNDING)
 };
 
@@ -31,7 +31,7 @@ struct Multiplier {
 };
 Multiplier quantizeMultiplier(double real);
 
-/// The definition: q(x) in a rounding mode, computed exactly. For Tflite and
+/// The definition: q(x) in a rounding mode, computed exactly. For Double and
 /// Single, offset / scale is rounded to an integer that is added to x (a bias).
 int64_t requantize(const Problem &p, Rounding mode, int64_t x);
 
@@ -68,9 +68,9 @@ struct Pair {
 };
 
 /// Parameters that give wanted[(x + 128) * 256 + y + 128] for a x + c y + p.offset
-/// (p.scale is not used) and all pairs of 8-bit integers, but for at most eight
+/// (p.scale is not used) and all pairs of 8-bit integers, but for at most `tolerated`
 /// pairs that are ties within the rounding of f32; nothing when there are none.
 std::optional<Pair> findPair(double a, double c, const Problem &p,
-                             llvm::ArrayRef<int8_t> wanted);
+                             llvm::ArrayRef<int8_t> wanted, int tolerated = 8);
 
 } // namespace dlc::quantize

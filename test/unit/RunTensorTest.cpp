@@ -118,7 +118,7 @@ TEST_CASE("compare: integers and bool exactly, types and shapes always") {
   auto bytes = [](int dtype, std::vector<uint8_t> values) {
     return make<uint8_t>(dtype, {1, static_cast<int64_t>(values.size())}, values);
   };
-  CHECK(compareTensors(bytes(DLC_INT8, {255}), bytes(DLC_INT8, {254}), {9, 9}) ==
+  CHECK(compareTensors(bytes(DLC_INT8, {255}), bytes(DLC_INT8, {254}), {9, {}}) ==
         "output 'y': at [0,0] found -1, expected -2");
   CHECK(compareTensors(bytes(DLC_BOOL, {1, 0}), bytes(DLC_BOOL, {1, 1}), {}) ==
         "output 'y': at [0,1] found false, expected true; 1 of 2 elements differ");
@@ -131,6 +131,12 @@ TEST_CASE("compare: integers and bool exactly, types and shapes always") {
   CHECK(signedAt(int4, 0) == 1);
   CHECK(signedAt(int4, 1) == -1);
   CHECK(signedAt(int4, 2) == 7);
+  // An explicit atol is for integers, too.
+  CHECK(compareTensors(bytes(DLC_INT8, {255}), bytes(DLC_INT8, {0}), {{}, 1}) == "");
+  CHECK(compareTensors(bytes(DLC_INT8, {255, 3}), bytes(DLC_INT8, {1, 3}), {{}, 1}) ==
+        "output 'y': at [0,0] found -1, expected 1; 1 of 2 elements differ; "
+        "1 of 2 integers identical (50.00 %)");
+  CHECK(compareTensors(bytes(DLC_UINT8, {255}), bytes(DLC_UINT8, {0}), {{}, 1}) != "");
 }
 
 TEST_CASE("compare: half precision and complex") {

@@ -1,0 +1,27 @@
+// Operators between quantized tensors as TensorFlow Lite's reference kernels
+// compute them.
+#pragma once
+
+#include "passes/legalize/Node.h"
+
+namespace dlc::legalize {
+
+/// How a tensor of integers stands for real numbers.
+struct Format {
+  float scale;
+  int64_t zero, lo, hi;
+  Type storage; ///< of its elements: i8, ui8, ...
+};
+
+/// The operator that made `x`, computed on stored integers, with the result in
+/// format `out`. Null when the rounding mode does not depend on the operator or
+/// TensorFlow Lite has no kernel of its own for it: then `x` is what to quantize.
+Value quantizedResult(Node &n, Value x, const Format &out);
+
+/// AveragePool of integers (their sums divided, halves away from zero for signed
+/// ones); null when padding counts or sizes are not known.
+Value averagePoolOfIntegers(Node &n);
+/// sum / count to the nearest integer, both i32.
+Value meanOfIntegers(mlir::ImplicitLocOpBuilder &b, Value sum, Value count, bool isUnsigned);
+
+} // namespace dlc::legalize

@@ -1,0 +1,155 @@
+// This file builds the fixed-point arithmetic of the rounding modes.
+#include "passes/quantize/Emit.h"
+
+#include "dialects/NN/NN.h"
+#include "dialects/RT/RT.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/IR/BuiltinOps.h"
+
+using namespace mlir;
+using namespace dlc::quantize;
+
+Rounding dlc::quantize::roundingOf(Operation *op) {
+  auto module = dyn_cast<ModuleOp>(op);
+  if (!module)
+    module = op->getParentOfType<ModuleOp>();
+  auto attr = module ? module->getAttrOfType<StringAttr>(dlc::rt::kRequant) : StringAttr();
+  StringRef mode = attr ? attr.getValue() : "onnx";
+  if (mode == "tflite")
+    return isa<dlc::nn::ConvOp, dlc::nn::MatmulOp>(op) ? Rounding::Single : Rounding::Double;
+  return mode == "single" ? Rounding::Single
+         : mode == "tflm" ? Rounding::Double
+                          : Rounding::Onnx;
+}
+
+Value Emit::constant(int64_t v) {
+  return arith::ConstantOp::create(b, b.getI32IntegerAttr(static_cast<int32_t>(v)));
+}
+
+Value Emit::add(Value x, Value y) { return arith::AddIOp::create(b, x, y); }
+
+Value Emit::add(Value x, int64_t y) { return y ? add(x, constant(y)) : x; }
+
+Value Emit::sub(Value x, Value y) { return arith::SubIOp::create(b, x, y); }
+
+Value Emit::shiftLeft(Value x, int by) {
+  return by ? arith::ShLIOp::create(b, x, constant(by)).getResult() : x;
+}
+
+Value Emit::shiftRight(Value x, int by) {
+  return by ? arith::ShRSIOp::create(b, x, constant(by)).getResult() : x;
+}
+
+Value Emit::extended(Value x, bool isUnsigned) {
+  if (x.getType().isInteger(32))
+    return x;
+  if (isUnsigned)
+    return arith::ExtUIOp::create(b, b.getI32Type(), x);
+  return arith::ExtSIOp::create(b, b.getI32Type(), x);
+}
+
+Value Emit::narrowed(Value v, int64_t lo, int64_t hi, Type storage) {
+  v = arith::MaxSIOp::create(b, v, constant(lo));
+  v = arith::MinSIOp::create(b, v, constant(hi));
+  return arith::TruncIOp::create(b, storage, v);
+}
+
+Value Emit::scaled(Value x, Value y, int shift) {
+  // The lower half of the product is its own operation: kernels know the upper one.
+  Value high = arith::MulSIExtendedOp::create(b, x, y).getHigh();
+  if (shift > 32) // half a unit lies in the upper word
+    return shiftRight(add(high, constant(int64_t(1) << (shift - 33))), shift - 32);
+  Value low = arith::MulIOp::create(b, x, y);
+  // The bit below the unit is what rounds.
+  Value round = arith::ShRUIOp::create(b, low, constant(shift - 1));
+  if (shift == 32)
+    return add(high, round);
+  round = arith::AndIOp::create(b, round, constant(1));
+  Value whole = arith::OrIOp::create(b, shiftLeft(high, 32 - shift),
+                                     arith::ShRUIOp::create(b, low, constant(shift)));
+  return add(whole, round);
+}
+
+Value Emit::doublingHighMul(Value x, Value y) { return scaled(x, y, 31); }
+
+Value Emit::divideByPower(Value x, int exponent) {
+  if (exponent == 0)
+    return x;
+  if (exponent > 31)
+    return constant(0);
+  // x / 2^e rounded down, plus one when what is left is more than half, or half
+  // and x is positive. No sum here overflows.
+  auto mask = static_cast<int64_t>((uint64_t(1) << exponent) - 1);
+  Value rest = arith::AndIOp::create(b, x, constant(mask));
+  Value half = sub(constant(mask >> 1), shiftRight(x, 31));
+  Value more = arith::CmpIOp::create(b, arith::CmpIPredicate::sgt, rest, half);
+  return add(shiftRight(x, exponent), arith::ExtUIOp::create(b, b.getI32Type(), more));
+}
+
+Value Emit::multiply(Value x, Multiplier m, Rounding mode) {
+  if (m.significand == 0)
+    return constant(0);
+  if (mode == Rounding::Single && m.shift <= 30)
+    return scaled(x, constant(m.significand), 31 - m.shift);
+  x = shiftLeft(x, std::max(m.shift, 0));
+  return divideByPower(doublingHighMul(x, constant(m.significand)), std::max(-m.shift, 0));
+}
+
+Value Emit::reciprocalOfOnePlus(Value x) {
+  // (x + 1) / 2, rounded, where 1 is 2^31 - 1.
+  Value half = add(shiftRight(x, 1), int64_t(1) << 30);
+  Value y = add(doublingHighMul(half, constant(-1010580540)), 1515870810);
+  for (int i = 0; i < 3; ++i) {
+    Value rest = sub(constant(int64_t(1) << 29), doublingHighMul(half, y));
+    // Newton's steps are small: the shift does not saturate.
+    y = add(y, shiftLeft(doublingHighMul(y, rest), 2));
+  }
+  // y is 1 to 2: as a value below 1 it saturates at 1.
+  Value most = constant((int64_t(1) << 30) - 1), doubled = shiftLeft(y, 1);
+  Value big = arith::CmpIOp::create(b, arith::CmpIPredicate::sgt, y, most);
+  return arith::SelectOp::create(b, big, constant(INT32_MAX), doubled);
+}
+
+Value Emit::softmaxReciprocal(Value sum) {
+  Value zeros = math::CountLeadingZerosOp::create(b, sum);
+  Value shifted = arith::ShLIOp::create(b, sum, zeros);
+  return reciprocalOfOnePlus(
+      arith::AndIOp::create(b, shifted, constant(INT32_MAX)).getResult());
+}
+
+Value Emit::softmaxElement(Value exponential, Value sum, Value reciprocal) {
+  // Divided by a power of two that the sum decides; all are positive.
+  Value zeros = math::CountLeadingZerosOp::create(b, sum);
+  Value shift = sub(constant(12 + 31 - 8), zeros);
+  Value y = doublingHighMul(reciprocal, exponential);
+  // y is less than 2^31: by more than that it is less than a half.
+  Value tiny = arith::CmpIOp::create(b, arith::CmpIPredicate::sgt, shift, constant(31));
+  shift = arith::MinSIOp::create(b, shift, constant(31));
+  Value half = arith::ShLIOp::create(b, constant(1), add(shift, -1));
+  y = arith::ShRUIOp::create(b, add(y, half), shift);
+  return arith::SelectOp::create(b, tiny, constant(0), y);
+}
+
+Value Emit::apply(const Pair &p, Value x, Value y) {
+  auto product = [&](Value v, int32_t by) -> Value {
+    return arith::MulSIExtendedOp::create(b, shiftLeft(v, Pair::kLeft), constant(by)).getHigh();
+  };
+  return shiftRight(add(product(y, p.second), add(product(x, p.first), p.offset)), p.shift);
+}
+
+Value Emit::apply(const Sum &s, Value x, Value y, Rounding mode) {
+  Value a = multiply(shiftLeft(x, Sum::kLeft), s.first, mode);
+  Value c = multiply(shiftLeft(y, Sum::kLeft), s.second, mode);
+  return multiply(s.subtract ? sub(a, c) : add(a, c), s.result, mode);
+}
+
+Value Emit::requantize(const Problem &p, Rounding mode, Value x, Type storage) {
+  if (auto fixed = findFixedPoint(p, mode)) {
+    Value v = add(shiftLeft(x, fixed->left), fixed->bias[0]);
+    v = arith::MulSIExtendedOp::create(b, v, constant(fixed->multiplier[0])).getHigh();
+    v = shiftRight(add(v, fixed->offset[0]), fixed->shift[0]);
+    return narrowed(v, p.lo, p.hi, storage);
+  }
+  Value v = multiply(add(x, std::llround(p.offset / p.scale)), quantizeMultiplier(p.scale), mode);
+  return narrowed(add(v, p.zero), p.lo, p.hi, storage);
+}

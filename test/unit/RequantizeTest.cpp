@@ -1,0 +1,98 @@
+// Tests of the rounding modes against plain definitions in real numbers.
+#include "passes/quantize/Gemmlowp.h"
+
+#include <catch2/catch.hpp>
+#include <cmath>
+#include <random>
+
+using namespace dlc::quantize;
+
+TEST_CASE("a doubling product is rounded to the nearest, ties up") {
+  std::mt19937 random(1);
+  std::uniform_int_distribution<int32_t> any(INT32_MIN + 1, INT32_MAX);
+  for (int i = 0; i < 10000; ++i) {
+    int32_t a = any(random), b = any(random);
+    long double real = static_cast<long double>(a) * b / 2147483648.0L;
+    CHECK(doublingHighMul(a, b) == static_cast<int64_t>(std::floor(real + 0.5L)));
+  }
+  CHECK(doublingHighMul(1 << 30, 1) == 1);
+  CHECK(doublingHighMul(-(1 << 30), 1) == 0);
+  CHECK(doublingHighMul(INT32_MIN, INT32_MIN) == INT32_MAX);
+}
+
+TEST_CASE("a division by a power of two rounds halves away from zero") {
+  for (int32_t x = -70; x <= 70; ++x)
+    for (int e = 0; e < 6; ++e)
+      CHECK(divideByPower(x, e) == std::llround(x / std::ldexp(1.0, e)));
+  CHECK(divideByPower(INT32_MAX, 31) == 1);
+  CHECK(divideByPower(INT32_MIN, 31) == -1);
+}
+
+TEST_CASE("multipliers keep 31 bits, and the modes differ only next to ties") {
+  for (double real : {0.0003, 0.49, 0.5, 0.999999, 1.0, 3.7}) {
+    Multiplier m = quantizeMultiplier(real);
+    CHECK(m.significand >= 1 << 30);
+    CHECK(std::ldexp(static_cast<double>(m.significand), m.shift - 31) == Approx(real).epsilon(1e-9));
+    for (int64_t x = -20000; x <= 20000; x += 7) {
+      double exact = std::ldexp(static_cast<double>(x) * m.significand, m.shift - 31);
+      CHECK(multiply(x, m, Rounding::Single) == static_cast<int64_t>(std::floor(exact + 0.5)));
+      // Two roundings: a half unit of the first on top of the second's.
+      double slack = 0.5 + std::ldexp(0.5, std::min(m.shift, 0));
+      CHECK(std::abs(static_cast<double>(multiply(x, m, Rounding::Double)) - exact) <= slack);
+    }
+  }
+  // 0.375 of a unit with two fraction bits: up to a half, then away from zero.
+  CHECK(multiply(3, {1 << 30, -2}, Rounding::Double) == 1);
+  CHECK(multiply(3, {1 << 30, -2}, Rounding::Single) == 0);
+}
+
+TEST_CASE("fixed-point functions are near the real ones") {
+  for (double a = -31.9; a < 0; a += 0.037)
+    CHECK(expOfNegative(static_cast<int32_t>(std::ldexp(a, 26))) / 2147483648.0 ==
+          Approx(std::exp(a)).margin(2e-7));
+  for (double x = 0; x < 1; x += 0.0173)
+    CHECK(reciprocalOfOnePlus(static_cast<int32_t>(std::ldexp(x, 31))) / 2147483648.0 ==
+          Approx(1 / (1 + x)).margin(2e-7));
+  for (double a = -7.9; a < 8; a += 0.0571) {
+    auto raw = static_cast<int32_t>(std::ldexp(a, 27));
+    CHECK(logistic(raw) / 2147483648.0 == Approx(1 / (1 + std::exp(-a))).margin(1e-6));
+    CHECK(tanhOf(raw) / 2147483648.0 == Approx(std::tanh(a)).margin(1e-6));
+  }
+  CHECK(expOfNegative(0) == INT32_MAX);
+}
+
+TEST_CASE("operators of 8 bits are within a step of the real ones") {
+  Unary u{0.05f, 1.0f / 256, 3, -128, -128, 127};
+  for (int64_t x = -128; x < 128; ++x) {
+    double real = 0.05 * static_cast<double>(x - 3);
+    double sigmoid = std::min(256 / (1 + std::exp(-real)) - 128, 127.0);
+    CHECK(std::abs(static_cast<double>(sigmoidOf(u, x, Rounding::Double)) - sigmoid) <= 1);
+    Unary swish{0.05f, 0.04f, 3, -20, -128, 127};
+    double hard = std::min(real * std::clamp(real / 6 + 0.5, 0.0, 1.0) / 0.04 - 20, 127.0);
+    CHECK(std::abs(static_cast<double>(hardSwishOf(swish, x)) - hard) <= 1);
+    double leaky = std::clamp((real < 0 ? 0.1 * real : real) / 0.04 - 20, -128.0, 127.0);
+    CHECK(std::abs(static_cast<double>(leakyReluOf(swish, 0.1f, x, Rounding::Double)) - leaky) <= 1);
+  }
+  Sum sum = sumOf(0.05f, 0.02f, 0.06f, false), difference = sumOf(0.05f, 0.02f, 0.06f, true);
+  for (int64_t x = -128; x < 128; x += 3)
+    for (int64_t y = -128; y < 128; y += 5) {
+      double a = 0.05 * static_cast<double>(x), b = 0.02 * static_cast<double>(y);
+      CHECK(std::abs(static_cast<double>(apply(sum, x, y, Rounding::Double)) - (a + b) / 0.06) < 0.51);
+      CHECK(std::abs(static_cast<double>(apply(difference, x, y, Rounding::Double)) - (a - b) / 0.06) < 0.51);
+    }
+}
+
+TEST_CASE("a row of a softmax sums to one") {
+  auto table = softmaxTable(0.1, Rounding::Double);
+  REQUIRE(table.size() == 256);
+  int32_t sum = 0, total = 0;
+  for (int d : {0, 5, 10, 40})
+    sum += divideByPower(table[d], 12);
+  for (int d : {0, 5, 10, 40}) {
+    double real = std::exp(-0.1 * d) / (1 + std::exp(-0.5) + std::exp(-1.0) + std::exp(-4.0));
+    int32_t y = softmaxElement(table[d], sum);
+    CHECK(std::abs(y - 256 * real) <= 0.51);
+    total += y;
+  }
+  CHECK(std::abs(total - 256) <= 2);
+}
