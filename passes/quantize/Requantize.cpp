@@ -57,7 +57,8 @@ struct Threshold {
 };
 
 /// Thresholds of one channel for t from lo + 1 to hi.
-std::vector<Threshold> thresholdsOf(const Problem &p, Rounding mode) {
+/// `loose` allows such ties to go either way.
+std::vector<Threshold> thresholdsOf(const Problem &p, Rounding mode, bool loose) {
   std::vector<Threshold> result;
   for (int64_t t = p.lo + 1; t <= p.hi; ++t) {
     // Near where the real line crosses; the definition decides.
@@ -70,7 +71,7 @@ std::vector<Threshold> thresholdsOf(const Problem &p, Rounding mode) {
       ++x;
     double tie = std::nearbyint(crossing);
     double slack = 0x1p-22 * (std::abs(crossing) + std::abs(p.offset / p.scale));
-    if (mode == Rounding::Onnx && std::abs(crossing - tie) < slack && tie >= p.first &&
+    if (loose && mode == Rounding::Onnx && std::abs(crossing - tie) < slack && tie >= p.first &&
         tie <= p.last)
       result.push_back({static_cast<int64_t>(tie) - 1, static_cast<int64_t>(tie) + 1});
     else
@@ -200,8 +201,8 @@ bool findOwn(const Channel &c, int shift, FixedPoint &out) {
 }
 } // namespace
 
-std::optional<FixedPoint> dlc::quantize::findFixedPoint(llvm::ArrayRef<Problem> problems,
-                                                        Rounding mode) {
+static std::optional<FixedPoint> search(llvm::ArrayRef<Problem> problems, Rounding mode,
+                                        bool loose) {
   double largest = 0;
   int64_t farthest = 1;
   for (const Problem &p : problems) {
@@ -217,7 +218,7 @@ std::optional<FixedPoint> dlc::quantize::findFixedPoint(llvm::ArrayRef<Problem> 
   std::vector<Channel> channels;
   std::vector<Problem> shifted(problems.begin(), problems.end());
   for (auto [p, q] : llvm::zip_equal(problems, shifted)) {
-    Channel c{&q, thresholdsOf(p, mode)};
+    Channel c{&q, thresholdsOf(p, mode, loose)};
     for (Threshold &t : c.thresholds)
       t.last <<= left, t.first <<= left;
     q.scale = std::ldexp(p.scale, -left);
@@ -281,6 +282,12 @@ std::optional<FixedPoint> dlc::quantize::findFixedPoint(llvm::ArrayRef<Problem> 
     }
   }
   return std::nullopt;
+}
+
+std::optional<FixedPoint> dlc::quantize::findFixedPoint(llvm::ArrayRef<Problem> problems,
+                                                        Rounding mode) {
+  auto exact = search(problems, mode, /*loose=*/false);
+  return exact || mode != Rounding::Onnx ? exact : search(problems, mode, /*loose=*/true);
 }
 
 std::optional<EvenShift> dlc::quantize::findEvenShift(llvm::ArrayRef<Problem> problems) {
