@@ -178,12 +178,18 @@ TEST_CASE("profiling hooks do nothing by default") {
   dlc_profile_end(nullptr, 0);
 }
 
-TEST_CASE("a pool without an allocator") {
+TEST_CASE("a pool keeps the blocks of one inference") {
   dlc_pool pool = {nullptr};
-  CHECK(dlc_pool_alloc(&pool, 16) == nullptr); // the default hook has no memory
+  void *first = dlc_pool_alloc(&pool, 16), *second = dlc_pool_alloc(&pool, 1);
+  REQUIRE(first != nullptr);
+  REQUIRE(second != nullptr);
+  CHECK(reinterpret_cast<uintptr_t>(first) % 16 == 0);
+  CHECK(reinterpret_cast<uintptr_t>(second) % 16 == 0);
+  dlc_pool_free(&pool, first); // in any order
+  CHECK(pool.first != nullptr);
   CHECK(dlc_pool_alloc(&pool, SIZE_MAX) == nullptr);
-  CHECK(pool.first == nullptr);
   dlc_pool_release(&pool);
+  CHECK(pool.first == nullptr);
   void *none = nullptr;
   dlc_pool_drop(&none);
   CHECK(none == nullptr);
