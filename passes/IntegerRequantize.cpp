@@ -59,8 +59,14 @@ struct Requantizer {
     auto scaled = [&](const Numbers &n) {
       return combine(n, q->scale, [](double a, double s) { return a / s; });
     };
+    // Float: a product of scales is f32, and the quotient, too.
+    auto scaledFactor = [&](const Numbers &n) {
+      return mode != Rounding::Float ? scaled(n) : combine(n, q->scale, [](double a, double s) {
+        return static_cast<double>(static_cast<float>(a) / static_cast<float>(s));
+      });
+    };
     for (Linear::Term &t : linear->terms)
-      t.factor = scaled(t.factor);
+      t.factor = scaledFactor(t.factor);
     linear->offset = scaled(linear->offset);
     int64_t lo = q->lo, hi = q->hi;
     if (linear->clamped) {
@@ -127,9 +133,9 @@ struct Requantizer {
     return narrowed(b, v, lo, hi, storage);
   }
 
-  /// The sequence that defines Double or Single, for what has no cheaper form.
+  /// The sequence that defines Double, Single or Float, for what has no cheaper form.
   Value literal(ImplicitLocOpBuilder &b, Value v, ArrayRef<Problem> problems, Type storage) {
-    SmallVector<int32_t> bias, significand, left, right, total;
+    SmallVector<int32_t> bias, significand, left, right, total, reals;
     for (const Problem &p : problems) {
       double offset = std::nearbyint(p.offset / p.scale);
       if (!(p.scale > 0) || !(std::abs(offset) < INT32_MAX))
@@ -140,10 +146,15 @@ struct Requantizer {
       left.push_back(std::max(m.shift, 0));
       right.push_back(std::max(-m.shift, 0));
       total.push_back(31 - m.shift);
+      reals.push_back(llvm::bit_cast<int32_t>(static_cast<float>(p.scale)));
     }
     Emit e(b);
     const Problem &first = problems.front();
     v = e.add(v, body.materialize(b, bias));
+    if (mode == Rounding::Float) {
+      Value scale = arith::BitcastOp::create(b, b.getF32Type(), body.materialize(b, reals));
+      return narrowed(b, e.scaledByFloat(v, scale, first.zero), first.lo, first.hi, storage);
+    }
     Value factor = body.materialize(b, significand);
     if (mode == Rounding::Single) {
       // The whole product: shifts by less than 33 need its lower half.

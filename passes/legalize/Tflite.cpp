@@ -1,5 +1,6 @@
 // This file lowers operators between quantized tensors as TensorFlow Lite's
-// reference kernels compute them: `--requant=tflite` and `single`.
+// kernels compute them: `--requant=tflite` (XNNPACK's where that has the operator),
+// `tflm` and `single` (the reference kernels).
 //
 // Convolutions, matrix products and plain requantizations are not here: they are one
 // multiplication of an exact sum, which dlc-integer-requantize rounds.
@@ -54,6 +55,17 @@ static Value addOrSubtract(Node &n, const Format &out, Rounding mode, bool subtr
   auto x = quantizedInput(n, 0), y = quantizedInput(n, 1);
   if (!x || !y)
     return {};
+  std::optional<SmallSum> small;
+  if (mode == Rounding::Float)
+    small = smallSumOf(x->format.scale, y->format.scale, out.scale, subtract);
+  if (small)
+    return orNull(n.elementwise(
+        {x->stored, y->stored}, out.storage, [&](ImplicitLocOpBuilder &b, ValueRange v) -> Value {
+          Emit e(b);
+          Value s = e.apply(*small, centered(e, v[0], *x, x->format.zero),
+                            centered(e, v[1], *y, y->format.zero));
+          return e.narrowed(e.add(s, out.zero), out.lo, out.hi, b.getI8Type());
+        }));
   Sum sum = sumOf(x->format.scale, y->format.scale, out.scale, subtract);
   // Stored integers as -128 to 127.
   int64_t xMiddle = x->isUnsigned() ? 128 : 0, yMiddle = y->isUnsigned() ? 128 : 0;
@@ -96,7 +108,10 @@ static Value multiply(Node &n, const Format &out, Rounding mode) {
   auto x = quantizedInput(n, 0), y = quantizedInput(n, 1);
   if (!x || !y)
     return {};
-  Problem problem{productScale(x->format.scale, y->format.scale, out.scale),
+  double scale = mode == Rounding::Float
+                     ? static_cast<double>(x->format.scale * y->format.scale / out.scale)
+                     : productScale(x->format.scale, y->format.scale, out.scale);
+  Problem problem{scale,
                   0, out.zero, out.lo, out.hi, -255 * 255, 255 * 255};
   return orNull(n.elementwise(
       {x->stored, y->stored}, out.storage, [&](ImplicitLocOpBuilder &b, ValueRange v) -> Value {
@@ -147,6 +162,8 @@ static Value meanAlong(Node &n, ArrayRef<int64_t> axes, bool keep, const Format 
       return {};
   if (!x || count <= 0 || count > (1 << 20))
     return {};
+  Problem problem{x->format.scale / (out.scale * static_cast<float>(count)),
+                  0, out.zero, out.lo, out.hi, -255 * count, 255 * count};
   Multiplier m = quantizeMultiplier(static_cast<double>(x->format.scale) / out.scale);
   int shift = std::min<int>(llvm::Log2_64(count), 31 + m.shift);
   m.significand = static_cast<int32_t>((int64_t(m.significand) << shift) / count);
@@ -157,7 +174,10 @@ static Value meanAlong(Node &n, ArrayRef<int64_t> axes, bool keep, const Format 
                        });
   Value mean = n.map(sum, out.storage, [&](ImplicitLocOpBuilder &b, ValueRange v) -> Value {
     Emit e(b);
-    Value scaled = e.multiply(e.add(v[0], -x->format.zero * count), m, mode);
+    Value centred = e.add(v[0], -x->format.zero * count);
+    if (mode == Rounding::Float)
+      return e.requantize(problem, mode, centred, b.getI8Type());
+    Value scaled = e.multiply(centred, m, mode);
     return e.narrowed(e.add(scaled, out.zero), out.lo, out.hi, b.getI8Type());
   });
   if (!keep)

@@ -1,7 +1,6 @@
 // This file builds the fixed-point arithmetic of the rounding modes.
 #include "passes/quantize/Emit.h"
 
-#include "dialects/NN/NN.h"
 #include "dialects/RT/RT.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/IR/BuiltinOps.h"
@@ -15,11 +14,10 @@ Rounding dlc::quantize::roundingOf(Operation *op) {
     module = op->getParentOfType<ModuleOp>();
   auto attr = module ? module->getAttrOfType<StringAttr>(dlc::rt::kRequant) : StringAttr();
   StringRef mode = attr ? attr.getValue() : "onnx";
-  if (mode == "tflite")
-    return isa<dlc::nn::ConvOp, dlc::nn::MatmulOp>(op) ? Rounding::Single : Rounding::Double;
-  return mode == "single" ? Rounding::Single
-         : mode == "tflm" ? Rounding::Double
-                          : Rounding::Onnx;
+  return mode == "tflite"   ? Rounding::Float
+         : mode == "single" ? Rounding::Single
+         : mode == "tflm"   ? Rounding::Double
+                            : Rounding::Onnx;
 }
 
 Value Emit::constant(int64_t v) {
@@ -143,6 +141,24 @@ Value Emit::apply(const Sum &s, Value x, Value y, Rounding mode) {
   return multiply(s.subtract ? sub(a, c) : add(a, c), s.result, mode);
 }
 
+Value Emit::apply(const SmallSum &s, Value x, Value y) {
+  auto product = [&](Value v, int32_t by) -> Value {
+    return arith::MulIOp::create(b, v, constant(by));
+  };
+  Value sum = add(product(y, s.second), add(product(x, s.first), int64_t(1) << (s.shift - 1)));
+  return shiftRight(sum, s.shift);
+}
+
+Value Emit::scaledByFloat(Value x, Value scale, int64_t zero) {
+  Value v = arith::MulFOp::create(b, arith::SIToFPOp::create(b, b.getF32Type(), x), scale);
+  // With 1.5 * 2^23 added the last bit of an f32 is worth 1: the addition rounds. What
+  // is too large for that stays beyond any bounds as an integer, too.
+  constexpr float kMagic = 0x1.8p23f;
+  v = arith::AddFOp::create(b, v, arith::ConstantOp::create(b, b.getF32FloatAttr(kMagic)));
+  return add(arith::BitcastOp::create(b, b.getI32Type(), v),
+             zero - llvm::bit_cast<int32_t>(kMagic));
+}
+
 Value Emit::requantize(const Problem &p, Rounding mode, Value x, Type storage) {
   if (auto fixed = findFixedPoint(p, mode)) {
     Value v = add(shiftLeft(x, fixed->left), fixed->bias[0]);
@@ -150,6 +166,11 @@ Value Emit::requantize(const Problem &p, Rounding mode, Value x, Type storage) {
     v = shiftRight(add(v, fixed->offset[0]), fixed->shift[0]);
     return narrowed(v, p.lo, p.hi, storage);
   }
-  Value v = multiply(add(x, std::llround(p.offset / p.scale)), quantizeMultiplier(p.scale), mode);
+  x = add(x, std::llround(p.offset / p.scale));
+  if (mode == Rounding::Float) {
+    Value scale = arith::ConstantOp::create(b, b.getF32FloatAttr(static_cast<float>(p.scale)));
+    return narrowed(scaledByFloat(x, scale, p.zero), p.lo, p.hi, storage);
+  }
+  Value v = multiply(x, quantizeMultiplier(p.scale), mode);
   return narrowed(add(v, p.zero), p.lo, p.hi, storage);
 }

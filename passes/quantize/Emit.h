@@ -9,8 +9,7 @@
 
 namespace dlc::quantize {
 
-/// How `op` rounds in the mode that its module asks for (`rt.requant`): with tflite,
-/// contractions round once and everything else, the module included, twice.
+/// How `op` rounds in the mode that its module asks for (`rt.requant`).
 Rounding roundingOf(mlir::Operation *op);
 
 /// Builds operations on i32 scalars.
@@ -42,6 +41,10 @@ public:
   mlir::Value apply(const Pair &p, mlir::Value x, mlir::Value y);
   /// quantize::apply(s, x, y).
   mlir::Value apply(const Sum &s, mlir::Value x, mlir::Value y, Rounding mode);
+  mlir::Value apply(const SmallSum &s, mlir::Value x, mlir::Value y);
+  /// x as f32 times `scale`, to the nearest, ties to even, plus `zero`. Results beyond
+  /// 2^21 are some integers beyond, of the same sign.
+  mlir::Value scaledByFloat(mlir::Value x, mlir::Value scale, int64_t zero);
   /// requantize(p, mode, x) in the storage type: cheap arithmetic where it is the
   /// same, the definition's own otherwise. Not for Rounding::Onnx.
   mlir::Value requantize(const Problem &p, Rounding mode, mlir::Value x, mlir::Type storage);

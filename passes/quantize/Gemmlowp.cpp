@@ -156,6 +156,22 @@ int64_t dlc::quantize::apply(const Sum &s, int64_t x, int64_t y, Rounding mode) 
   return multiply(s.subtract ? a - b : a + b, s.result, mode);
 }
 
+std::optional<SmallSum> dlc::quantize::smallSumOf(float firstScale, float secondScale,
+                                                  float resultScale, bool subtract) {
+  float a = firstScale / resultScale, c = secondScale / resultScale, most = std::max(a, c);
+  if (!(most >= 0x1p-10f && most < 0x1p8f))
+    return std::nullopt;
+  SmallSum s;
+  s.shift = 20 - std::ilogb(most);
+  s.first = static_cast<int32_t>(std::lrint(std::ldexp(a, s.shift)));
+  s.second = static_cast<int32_t>(std::lrint(std::ldexp(c, s.shift))) * (subtract ? -1 : 1);
+  return s;
+}
+
+int64_t dlc::quantize::apply(const SmallSum &s, int64_t x, int64_t y) {
+  return (s.first * x + s.second * y + (int64_t(1) << (s.shift - 1))) >> s.shift;
+}
+
 double dlc::quantize::productScale(float first, float second, float result) {
   float product = first * second;
   return product / result;

@@ -1,5 +1,5 @@
-// Numbers as TensorFlow Lite's reference kernels compute them: gemmlowp's
-// fixed-point arithmetic, and the parameters of operators that need more than one
+// Numbers as TensorFlow Lite's kernels compute them: gemmlowp's fixed-point
+// arithmetic, and the parameters of operators that need more than one
 // multiplication.
 #pragma once
 
@@ -42,6 +42,18 @@ struct Sum {
 Sum sumOf(float firstScale, float secondScale, float resultScale, bool subtract);
 /// The result less its zero point, for inputs less theirs.
 int64_t apply(const Sum &s, int64_t x, int64_t y, Rounding mode);
+
+/// The same as XNNPACK computes it: (first x + second y + half) >> shift, multipliers
+/// of 20 to 21 bits.
+struct SmallSum {
+  int32_t first, second;
+  int shift;
+};
+/// Nothing when the larger ratio of scales is not between 2^-10 and 2^8: TensorFlow Lite
+/// leaves such sums to its own kernels.
+std::optional<SmallSum> smallSumOf(float firstScale, float secondScale, float resultScale,
+                                   bool subtract);
+int64_t apply(const SmallSum &s, int64_t x, int64_t y);
 
 /// Real multiplier of a product of two quantized tensors.
 double productScale(float firstScale, float secondScale, float resultScale);

@@ -43,7 +43,9 @@ int64_t dlc::quantize::requantize(const Problem &p, Rounding mode, int64_t x) {
     q = roundEven(static_cast<long double>(x) * p.scale + p.offset);
   } else {
     int64_t bias = std::llround(p.offset / p.scale);
-    q = multiply(x + bias, quantizeMultiplier(p.scale), mode);
+    q = mode == Rounding::Float
+            ? roundEven(static_cast<float>(x + bias) * static_cast<float>(p.scale))
+            : multiply(x + bias, quantizeMultiplier(p.scale), mode);
   }
   return std::clamp(q + p.zero, p.lo, p.hi);
 }

@@ -14,6 +14,7 @@ enum class Rounding {
   Onnx,   ///< to the nearest, ties to even (QuantizeLinear)
   Double, ///< gemmlowp's multiplication: two roundings
   Single, ///< one rounding of the 31-bit product, ties up (TFLITE_SINGLE_ROUNDING)
+  Float,  ///< x as f32 times an f32 scale, to the nearest, ties to even (XNNPACK)
 };
 
 /// q(x) = clamp(round(scale * x + offset) + zero, lo, hi) for integers x from
@@ -31,8 +32,8 @@ struct Multiplier {
 };
 Multiplier quantizeMultiplier(double real);
 
-/// The definition: q(x) in a rounding mode, computed exactly. For Double and
-/// Single, offset / scale is rounded to an integer that is added to x (a bias).
+/// The definition: q(x) in a rounding mode, computed exactly. In other modes than
+/// Onnx, offset / scale is rounded to an integer that is added to x (a bias).
 int64_t requantize(const Problem &p, Rounding mode, int64_t x);
 
 /// q(x) = clamp((((((x << left) + bias) * multiplier) >> 32) + offset) >> shift, lo, hi)

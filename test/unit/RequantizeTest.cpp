@@ -82,6 +82,34 @@ TEST_CASE("operators of 8 bits are within a step of the real ones") {
     }
 }
 
+TEST_CASE("sums with multipliers of 20 bits are within a step of the real ones") {
+  auto sum = smallSumOf(0.05f, 0.02f, 0.06f, false), difference = smallSumOf(0.05f, 0.02f, 0.06f, true);
+  REQUIRE((sum && difference));
+  for (int64_t x = -128; x < 128; x += 3)
+    for (int64_t y = -128; y < 128; y += 5) {
+      double a = 0.05 * static_cast<double>(x), b = 0.02 * static_cast<double>(y);
+      CHECK(std::abs(static_cast<double>(apply(*sum, x, y)) - (a + b) / 0.06) < 0.51);
+      CHECK(std::abs(static_cast<double>(apply(*difference, x, y)) - (a - b) / 0.06) < 0.51);
+    }
+  CHECK(!smallSumOf(1e-5f, 2e-5f, 1, false)); // too small for 31-bit shifts
+  CHECK(!smallSumOf(300, 1, 1, false));       // sums of 32 bits would overflow
+}
+
+TEST_CASE("fixed point gives what a product of f32 gives") {
+  CHECK(requantize({0.5, 0, 0, -128, 127, -300, 300}, Rounding::Float, 5) == 2);
+  CHECK(requantize({0.5, 0, 0, -128, 127, -300, 300}, Rounding::Float, 7) == 4);
+  CHECK(!findFixedPoint(Problem{0.125, 0, 3, -128, 127, -4000, 4000}, Rounding::Float)); // ties
+  for (float scale : {0.0171f, 0.0302f, 0.0557f}) {
+    Problem p{scale, 40 * scale, 3, -128, 127, -20000, 20000};
+    auto fixed = findFixedPoint(p, Rounding::Float);
+    REQUIRE(fixed);
+    for (int64_t x = p.first; x <= p.last; x += 3) {
+      int64_t v = ((((x << fixed->left) + fixed->bias[0]) * fixed->multiplier[0]) >> 32) + fixed->offset[0];
+      REQUIRE(std::clamp(v >> fixed->shift[0], p.lo, p.hi) == requantize(p, Rounding::Float, x));
+    }
+  }
+}
+
 TEST_CASE("a row of a softmax sums to one") {
   auto table = softmaxTable(0.1, Rounding::Double);
   REQUIRE(table.size() == 256);
