@@ -85,6 +85,8 @@ struct RunFlags : SharedFlags {
                               cl::cat(category)};
   cl::opt<std::string> emit{"emit", cl::desc("run through: obj, or cpp (compiled by g++)"),
                             cl::init("obj"), cl::cat(category)};
+  cl::opt<std::string> cxx{"cxx", cl::desc("what compiles the C++ of --emit=cpp instead of the target's g++; a clang is told the target"),
+                           cl::value_desc("PROGRAM"), cl::cat(category)};
   cl::list<std::string> inputs{"input", cl::desc("a tensor, .pb or .npy; without a name: the next input"),
                                cl::value_desc("[NAME=]FILE"), cl::cat(category)};
   cl::list<std::string> expects{"expect", cl::desc("what an output has to be"),
@@ -124,7 +126,7 @@ static void freeOptionNames() {
                          "O", "requant", "weights", "io", "memory", "ram-budget", "poison-arena", "profile", "threads",
                          "stop-after", "print-constants", "list-targets", "list-ops",
                          "list-stages", "input", "expect", "output", "rtol", "atol",
-                         "bench", "elf", "seed", "timeout", "dynamic", "qemu-cpu", "sve-bits",
+                         "bench", "cxx", "elf", "seed", "timeout", "dynamic", "qemu-cpu", "sve-bits",
                          "verify", "jobs", "json"}) {
     auto it = registered.find(name);
     if (it != registered.end())
@@ -282,6 +284,9 @@ static bool convert(const RunFlags &flags, RunOptions &o) {
       !parseTolerance("atol", flags.atol, o.atol) || !convertShared(flags, o.compile))
     return false;
   o.viaCpp = flags.emit == "cpp";
+  o.cxx = flags.cxx;
+  if (!o.viaCpp && !o.cxx.empty())
+    return usageError("--cxx needs --emit=cpp");
   o.compile.emit = {o.viaCpp ? "cpp" : "obj", "header", "manifest"};
   if (o.paths.empty())
     return usageError(o.verify ? "--verify: no folder given; see --help" : "no model given; see --help");

@@ -53,6 +53,7 @@ struct RunOptions {
   CompileOptions compile;          ///< input is set unless `verify`
   std::vector<std::string> paths;  ///< the model, or folders of tests
   bool viaCpp = false;             ///< --emit=cpp: run the emitted C++
+  std::string cxx;                 ///< --cxx: what compiles it; empty: the target's g++
   std::vector<std::string> inputs; ///< --input, each [NAME=]FILE
   std::vector<std::string> expects; ///< --expect, each [NAME=]FILE
   std::string outputDir;           ///< --output

@@ -712,8 +712,11 @@ LogicalResult Printer::printMath(Operation &op) {
   if (isa<FloatType>(result.getType())) {
     if (bits == 16)
       return unsupported(op, "16-bit floats are storage only");
-    if (isa<math::FmaOp>(op))
-      return builtin("fma");
+    if (isa<math::FmaOp>(op)) {
+      helpers.insert("multiply_add");
+      define(result, call("multiply_add", {expr(op.getOperand(0)), expr(op.getOperand(1)), expr(op.getOperand(2))}));
+      return success();
+    }
     if (isa<math::AbsFOp>(op))
       return builtin("fabs");
     if (isa<math::CopySignOp>(op))

@@ -124,6 +124,19 @@ template <class T> T square_root(T x) {
 }
 #endif
 )"},
+    {"multiply_add", R"(// a * b + c, rounded once.
+template <class T> T multiply_add(T a, T b, T c) {
+#if __has_builtin(__builtin_elementwise_fma)
+  // clang would also call fma to set errno.
+  return __builtin_elementwise_fma(a, b, c);
+#else
+  if constexpr (sizeof(T) == 4)
+    return __builtin_fmaf(a, b, c);
+  else
+    return __builtin_fma(a, b, c);
+#endif
+}
+)"},
     {"narrow", R"(// `x` with `E` bits of exponent and `M` of fraction, rounded to the nearest, ties to even.
 template <int E, int M, class T> uint16_t narrow(T x) {
   constexpr bool single = sizeof(T) == 4;

@@ -101,23 +101,42 @@ std::string dlc::run::compareTensors(const Tensor &found, const Tensor &expected
 Identical dlc::run::countIdentical(const Tensor &found, const Tensor &expected) {
   Identical result;
   Kind kind = kindOf(found.dtype);
-  if (found.dtype != expected.dtype || found.dims != expected.dims ||
-      (kind != Kind::Signed && kind != Kind::Unsigned))
+  if (found.dtype != expected.dtype || found.dims != expected.dims)
     return result;
+  result.integers = kind == Kind::Signed || kind == Kind::Unsigned;
   result.all = found.elements();
-  for (int64_t i = 0; i < result.all; i++)
-    result.same += equalAt(found, expected, i, 0, 0, 0);
+  for (int64_t i = 0; i < result.all; i++) {
+    if (equalAt(found, expected, i, 0, 0, 0)) {
+      result.same++;
+      continue;
+    }
+    double difference = 0;
+    if (kind == Kind::Signed)
+      difference = static_cast<double>(signedAt(found, i)) - static_cast<double>(signedAt(expected, i));
+    else if (kind == Kind::Unsigned)
+      difference = static_cast<double>(unsignedAt(found, i)) - static_cast<double>(unsignedAt(expected, i));
+    else
+      difference = std::hypot(floatAt(found, i) - floatAt(expected, i),
+                              kind == Kind::Complex ? floatAt(found, i, 1) - floatAt(expected, i, 1) : 0);
+    // JSON, where this goes, knows neither NaN nor infinity.
+    result.largest = std::isfinite(difference) ? std::max(result.largest, std::fabs(difference))
+                                               : std::numeric_limits<double>::max();
+  }
   return result;
 }
 
 Identical &Identical::operator+=(const Identical &other) {
   same += other.same;
   all += other.all;
+  largest = std::max(largest, other.largest);
+  integers &= other.integers;
   return *this;
 }
 
 std::string Identical::text() const {
-  if (same == all)
+  if (same == all || !integers)
     return "";
-  return formatv("{0} of {1} integers identical ({2:f2} %)", same, all, 100.0 * same / all).str();
+  return formatv("{0} of {1} integers identical ({2:f2} %), largest difference {3}", same, all, 100.0 * same / all,
+                 shortText(largest))
+      .str();
 }

@@ -22,11 +22,13 @@ std::pair<double, double> defaultTolerance(int dtype);
 /// Otherwise a sentence with tensor, position, found and expected.
 std::string compareTensors(const Tensor &found, const Tensor &expected, const Tolerance &tolerance);
 
-/// How many integers of tensors of equal shape are the same, of how many.
+/// How many elements of tensors of equal shape are the same, of how many, and how far the others are.
 struct Identical {
   int64_t same = 0, all = 0;
+  double largest = 0; ///< difference: of integers their quanta
+  bool integers = true; ///< nothing else was counted
   Identical &operator+=(const Identical &other);
-  /// "11 of 12 integers identical (91.67 %)"; empty when all are.
+  /// "11 of 12 integers identical (91.67 %), largest difference 1"; empty when all are, and for floats.
   std::string text() const;
 };
 Identical countIdentical(const Tensor &found, const Tensor &expected);

@@ -148,7 +148,7 @@ int Model::compileShapes(std::map<std::string, std::vector<int64_t>> shapes) {
   if (int code = dlc::compile(compile))
     return code;
   if (options.viaCpp)
-    if (Error error = compileCpp(platform, target, prefix)) {
+    if (Error error = compileCpp(platform, target, prefix, options.cxx)) {
       errs() << "dlc-run: error: " << toString(std::move(error)) << "\n";
       return kDefect;
     }

@@ -127,10 +127,15 @@ static void addFeatureFlags(dlc::rt::TargetAttr target, std::vector<std::string>
   }
 }
 
-Error dlc::run::compileCpp(const Platform &platform, rt::TargetAttr target, const std::string &prefix) {
-  StringRef compiler = platform.compiler;
-  std::string gxx = compiler.ends_with("gcc") ? compiler.drop_back(3).str() + "g++" : "g++";
-  std::vector<std::string> command = {gxx};
+Error dlc::run::compileCpp(const Platform &platform, rt::TargetAttr target, const std::string &prefix,
+                           const std::string &compiler) {
+  StringRef gcc = platform.compiler;
+  std::string cxx = compiler;
+  if (cxx.empty())
+    cxx = gcc.ends_with("gcc") ? gcc.drop_back(3).str() + "g++" : "g++";
+  std::vector<std::string> command = {cxx};
+  if (sys::path::filename(cxx).contains("clang"))
+    command.push_back("--target=" + target.getTriple().str());
   command.insert(command.end(), platform.flags.begin(), platform.flags.end());
   if (platform.kind != Platform::Kind::Firmware)
     addFeatureFlags(target, command);
@@ -148,5 +153,5 @@ Error dlc::run::compileCpp(const Platform &platform, rt::TargetAttr target, cons
   size_t at = output.find("error:");
   std::string first = at == StringRef::npos ? outcome.text(300) : output.substr(at).split('\n').first.str();
   errs() << output;
-  return fail("{0} does not accept the emitted C++: {1}", sys::path::filename(gxx), first);
+  return fail("{0} does not accept the emitted C++: {1}", sys::path::filename(cxx), first);
 }

@@ -31,8 +31,9 @@ struct PlatformRequest {
 /// which tool is missing.
 llvm::Expected<Platform> findPlatform(rt::TargetAttr target, const PlatformRequest &request);
 
-/// Compiles emitted C++ with the target's g++ to PREFIX.o.
-llvm::Error compileCpp(const Platform &platform, rt::TargetAttr target, const std::string &prefix);
+/// Compiles emitted C++ to PREFIX.o, with `compiler` or, where that is empty, the target's g++.
+llvm::Error compileCpp(const Platform &platform, rt::TargetAttr target, const std::string &prefix,
+                       const std::string &compiler);
 
 /// What came out of one execution.
 struct RunResult {

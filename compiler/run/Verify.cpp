@@ -35,6 +35,8 @@ struct Test {
   std::string verdict; ///< PASS, FAIL or SKIP; empty while it runs
   std::string why;
   double seconds = 0;
+  int64_t identical = -1, elements = 0; ///< of all outputs; -1: not counted
+  double largest = 0;                   ///< difference
 };
 } // namespace
 
@@ -51,7 +53,7 @@ static std::vector<std::string> entriesOf(const std::string &folder) {
 /// A test, or the tests below a folder, named by their path from it.
 static void findTests(const std::string &folder, const std::string &name, int depth, std::vector<Test> &tests) {
   if (sys::fs::exists(folder + "/model.onnx")) {
-    tests.push_back({name.empty() ? sys::path::filename(folder).str() : name, folder, "", "", 0});
+    tests.push_back({name.empty() ? sys::path::filename(folder).str() : name, folder, "", ""});
     return;
   }
   if (depth == 0)
@@ -145,6 +147,7 @@ static int runTest(const RunOptions &options, const std::string &folder, const s
       identical += countIdentical(result.outputs[i], (*expected)[i]);
     }
   }
+  outs() << formatv("\n=> COUNT {0} {1} {2:e17}\n", identical.same, identical.all, identical.largest);
   return sets ? conclude("PASS", identical.text()) : conclude("FAIL", "no test_data_set_* folder");
 }
 
@@ -180,6 +183,13 @@ static void judge(Test &test, StringRef log, int status, bool timedOut, unsigned
   StringRef last = at == StringRef::npos ? StringRef() : log.substr(at + 4).split('\n').first;
   auto [verdict, why] = last.split(' ');
   if (verdict == "PASS" || verdict == "FAIL" || verdict == "SKIP") {
+    if (size_t count = log.rfind("\n=> COUNT "); count != StringRef::npos) {
+      SmallVector<StringRef, 3> numbers;
+      log.substr(count + 10).split('\n').first.split(numbers, ' ');
+      if (numbers.size() != 3 || numbers[0].getAsInteger(10, test.identical) ||
+          numbers[1].getAsInteger(10, test.elements) || numbers[2].getAsDouble(test.largest))
+        test.identical = -1;
+    }
     test.verdict = verdict.str();
     test.why = why.str();
     if (why.starts_with("=> ")) { // the compiler has printed why
@@ -277,6 +287,11 @@ static bool writeJson(const RunOptions &options, ArrayRef<Test> tests, ArrayRef<
           out.attribute("name", test.name);
           out.attribute("result", test.verdict);
           out.attribute("why", json::fixUTF8(test.why));
+          if (test.identical >= 0) {
+            out.attribute("identical", test.identical);
+            out.attribute("elements", test.elements);
+            out.attribute("largest_difference", test.largest);
+          }
           out.attribute("seconds", std::round(test.seconds * 1000) / 1000);
         });
     });

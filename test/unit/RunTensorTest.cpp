@@ -135,7 +135,7 @@ TEST_CASE("compare: integers and bool exactly, types and shapes always") {
   CHECK(compareTensors(bytes(DLC_INT8, {255}), bytes(DLC_INT8, {0}), {{}, 1}) == "");
   CHECK(compareTensors(bytes(DLC_INT8, {255, 3}), bytes(DLC_INT8, {1, 3}), {{}, 1}) ==
         "output 'y': at [0,0] found -1, expected 1; 1 of 2 elements differ; "
-        "1 of 2 integers identical (50.00 %)");
+        "1 of 2 integers identical (50.00 %), largest difference 2");
   CHECK(compareTensors(bytes(DLC_UINT8, {255}), bytes(DLC_UINT8, {0}), {{}, 1}) != "");
 }
 
