@@ -244,6 +244,22 @@ static void noteQuantization(func::FuncOp func, ValueRange outputs) {
   note(dlc::rt::kOutputs, outputs, quantizationOfResult);
 }
 
+/// float8e8m0 holds scales, powers of two: it has neither a sign nor a zero, so nothing can be computed in it.
+static LogicalResult checkScalesOnly(func::FuncOp func) {
+  auto isScale = [](Value value) { return isa<Float8E8M0FNUType>(getElementTypeOrSelf(value.getType())); };
+  WalkResult walked = func.walk([&](Operation *op) {
+    StringRef dialect = op->getDialect() ? op->getDialect()->getNamespace() : "";
+    if ((dialect != "arith" && dialect != "math" && dialect != "nn") ||
+        isa<CastOpInterface, arith::ConstantOp, arith::SelectOp>(op) ||
+        (llvm::none_of(op->getOperands(), isScale) && llvm::none_of(op->getResults(), isScale)))
+      return WalkResult::advance();
+    auto diag = emitError(op->getLoc()) << "elements of type float8e8m0 cannot be computed with";
+    diag.attachNote() << "expected another type of floats; Cast converts";
+    return WalkResult::interrupt();
+  });
+  return failure(walked.wasInterrupted());
+}
+
 LogicalResult Legalizer::run(onnx::GraphOp graph) {
   if (failed(checkOperators(graph)))
     return failure();
@@ -288,6 +304,8 @@ LogicalResult Legalizer::run(onnx::GraphOp graph) {
                               v.getType())))
       return failure();
   }
+  if (failed(checkScalesOnly(func)))
+    return failure();
   func::ReturnOp::create(builder, graph.getLoc(), *outputs);
   func.setType(builder.getFunctionType(body.getArgumentTypes(),
                                        ValueRange(*outputs).getTypes()));
