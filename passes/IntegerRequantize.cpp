@@ -90,13 +90,54 @@ struct Requantizer {
     return std::abs(steps - whole) <= std::abs(whole) * 0x1p-22 ? whole * scale : offset;
   }
 
-  /// v / 2^shift to the nearest integer, ties to even, plus `zero`.
-  static Value shiftedEven(ImplicitLocOpBuilder &b, Value v, int shift, int64_t zero) {
-    Value by = constant(b, shift);
+  /// The arithmetic of `even`, before bounds.
+  Value roundedEven(ImplicitLocOpBuilder &b, Value v, const EvenShift &even, int64_t zero) {
+    SmallVector<int32_t> half;
+    for (int32_t shift : even.shift)
+      half.push_back((1 << (shift - 1)) - 1);
+    v = arith::MulIOp::create(b, v, body.materialize(b, even.multiplier));
+    v = arith::AddIOp::create(b, v, body.materialize(b, even.offset));
+    Value by = body.materialize(b, even.shift);
     Value odd = arith::AndIOp::create(b, arith::ShRSIOp::create(b, v, by), constant(b, 1));
-    v = arith::AddIOp::create(b, v, constant(b, (int64_t(1) << (shift - 1)) - 1));
+    v = arith::AddIOp::create(b, v, body.materialize(b, half));
     v = arith::ShRSIOp::create(b, arith::AddIOp::create(b, v, odd), by);
     return zero ? arith::AddIOp::create(b, v, constant(b, zero)).getResult() : v;
+  }
+
+  /// The arithmetic of `wide` with its bounds.
+  Value wideRequantized(ImplicitLocOpBuilder &b, Value v, const Wide &wide, int64_t zero,
+                        int64_t lo, int64_t hi, Type storage) {
+    Type i64 = b.getI64Type();
+    auto number = [&](int64_t n) -> Value {
+      return arith::ConstantOp::create(b, b.getI64IntegerAttr(n));
+    };
+    // Products of extended 32-bit numbers are one instruction.
+    Value m;
+    if (llvm::all_of(wide.multiplier, [](int64_t n) { return n <= INT32_MAX; }))
+      m = arith::ExtSIOp::create(
+          b, i64, body.materialize(b, SmallVector<int32_t>(wide.multiplier.begin(),
+                                                           wide.multiplier.end())));
+    else
+      m = body.materialize(b, wide.multiplier);
+    if (!v.getType().isInteger(64))
+      v = arith::ExtSIOp::create(b, i64, v);
+    v = arith::AddIOp::create(b, arith::MulIOp::create(b, v, m), body.materialize(b, wide.offset));
+    Value q = arith::ShRSIOp::create(b, v, number(wide.shift));
+    if (wide.tie >= 0) {
+      Value rest = arith::AndIOp::create(b, v, number((int64_t(1) << wide.shift) - 1));
+      Value tie = arith::CmpIOp::create(b, arith::CmpIPredicate::sle, rest, number(wide.tie));
+      Value odd = arith::AndIOp::create(b, q, arith::ExtUIOp::create(b, i64, tie));
+      q = arith::SubIOp::create(b, q, odd);
+    }
+    // More than 32 bits only with few behind the point.
+    if (wide.shift < 31) {
+      q = arith::MaxSIOp::create(b, q, number(lo - zero));
+      q = arith::MinSIOp::create(b, q, number(hi - zero));
+    }
+    q = arith::TruncIOp::create(b, b.getI32Type(), q);
+    if (zero)
+      q = arith::AddIOp::create(b, q, constant(b, zero));
+    return narrowed(b, q, lo, hi, storage);
   }
 
   Value convertSingle(ImplicitLocOpBuilder &b, const Linear &linear, int64_t zero, int64_t lo,
@@ -113,14 +154,37 @@ struct Requantizer {
       problems.push_back({term.factor[c], snapped(linear.offset[c], term.factor[c]), zero, lo, hi,
                           static_cast<int64_t>(range->first[c]),
                           static_cast<int64_t>(range->second[c])});
-    Value v = toI32(b, term.leaf);
-    // Powers of two: ties are frequent, and exact.
-    if (auto even = mode == Rounding::Onnx ? findEvenShift(problems) : std::nullopt) {
-      v = arith::MulIOp::create(b, v, body.materialize(b, even->multiplier));
-      v = arith::AddIOp::create(b, v, body.materialize(b, even->offset));
-      return narrowed(b, shiftedEven(b, v, even->shift, zero), lo, hi, storage);
+    Value leaf = term.leaf;
+    if (term.factor.all([](double f) { return f < 0; })) {
+      // Results that fall: of the negated integer they grow, and ties stay ties.
+      Value none = arith::ConstantOp::create(b, b.getIntegerAttr(b.getI32Type(), 0));
+      leaf = arith::SubIOp::create(b, none, toI32(b, leaf));
+      for (Problem &p : problems) {
+        p.scale = -p.scale;
+        std::tie(p.first, p.last) = std::make_pair(-p.last, -p.first);
+      }
     }
+    auto wide = [&](const Wide &found) {
+      return wideRequantized(b, leaf, found, zero, lo, hi, storage);
+    };
+    if (leaf.getType().isInteger(64) || (mode == Rounding::Onnx && hi - lo > 255)) {
+      if (mode != Rounding::Onnx)
+        return {};
+      auto found = findWide(problems);
+      if (!found)
+        found = findWide(problems, /*loose=*/true);
+      return found ? wide(*found) : Value();
+    }
+    Value v = toI32(b, leaf);
+    // Powers of two: ties are frequent, and exact.
+    if (auto even = mode == Rounding::Onnx ? findEvenShift(problems) : std::nullopt)
+      return narrowed(b, roundedEven(b, v, *even, zero), lo, hi, storage);
     auto fixed = findFixedPoint(problems, mode);
+    if (!fixed && mode == Rounding::Onnx) {
+      if (auto found = findWide(problems))
+        return wide(*found);
+      fixed = findFixedPoint(problems, mode, /*loose=*/true);
+    }
     if (!fixed)
       return mode == Rounding::Onnx ? Value() : literal(b, v, problems, storage);
     if (fixed->left)

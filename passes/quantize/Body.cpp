@@ -199,11 +199,12 @@ std::optional<std::pair<Numbers, Numbers>> Body::range(Value v) {
   return std::nullopt;
 }
 
-Value Body::materialize(ImplicitLocOpBuilder &b, ArrayRef<int32_t> values) {
+template <typename T>
+Value Body::newOperand(ImplicitLocOpBuilder &b, ArrayRef<T> values, Type scalar) {
   if (llvm::all_equal(values))
-    return arith::ConstantOp::create(b, b.getI32IntegerAttr(values[0]));
+    return arith::ConstantOp::create(b, b.getIntegerAttr(scalar, values[0]));
   OpBuilder outside(op);
-  auto type = RankedTensorType::get({static_cast<int64_t>(values.size())}, b.getI32Type());
+  auto type = RankedTensorType::get({static_cast<int64_t>(values.size())}, scalar);
   Value tensor = arith::ConstantOp::create(outside, op->getLoc(),
                                            DenseElementsAttr::get(type, values));
   if (auto generic = dyn_cast<linalg::GenericOp>(op)) {
@@ -213,13 +214,21 @@ Value Body::materialize(ImplicitLocOpBuilder &b, ArrayRef<int32_t> values) {
                                                   b.getAffineDimExpr(channelDim)));
     generic.getInputsMutable().append(tensor);
     generic.setIndexingMapsAttr(b.getAffineMapArrayAttr(maps));
-    return body->insertArgument(at, b.getI32Type(), op->getLoc());
+    return body->insertArgument(at, scalar, op->getLoc());
   }
   if (auto conv = dyn_cast<nn::ConvOp>(op))
     conv.getEpilogueInputsMutable().append(tensor);
   else
     cast<nn::MatmulOp>(op).getEpilogueInputsMutable().append(tensor);
-  return body->addArgument(b.getI32Type(), op->getLoc());
+  return body->addArgument(scalar, op->getLoc());
+}
+
+Value Body::materialize(ImplicitLocOpBuilder &b, ArrayRef<int32_t> values) {
+  return newOperand(b, values, b.getI32Type());
+}
+
+Value Body::materialize(ImplicitLocOpBuilder &b, ArrayRef<int64_t> values) {
+  return newOperand(b, values, b.getI64Type());
 }
 
 void Body::dropUnusedOperands() {

@@ -44,7 +44,7 @@ std::optional<Linear> dlc::quantize::readLinear(Body &body, Value v) {
   };
   auto leaf = [&]() -> std::optional<Linear> {
     auto type = dyn_cast<IntegerType>(v.getType());
-    if (!type || type.getWidth() > 32)
+    if (!type || type.getWidth() > 64)
       return std::nullopt;
     Linear l;
     l.terms.push_back({v, Numbers(1)});

@@ -42,10 +42,15 @@ public:
   /// The values as one scalar of the body: a constant, or a new operand with one
   /// element a channel.
   mlir::Value materialize(mlir::ImplicitLocOpBuilder &b, llvm::ArrayRef<int32_t> values);
+  /// The same as i64.
+  mlir::Value materialize(mlir::ImplicitLocOpBuilder &b, llvm::ArrayRef<int64_t> values);
   /// Removes operands that the body does not use.
   void dropUnusedOperands();
 
 private:
+  template <typename T>
+  mlir::Value newOperand(mlir::ImplicitLocOpBuilder &b, llvm::ArrayRef<T> values, mlir::Type type);
+
   explicit Body(mlir::Operation *op, mlir::Block *body) : op(op), body(body) {}
   std::optional<Numbers> operandConstants(unsigned argument);
   std::optional<std::pair<Numbers, Numbers>> accumulatorRange();
@@ -59,7 +64,7 @@ private:
 /// sum of factor_i * leaf_i + offset, between lo and hi.
 struct Linear {
   struct Term {
-    mlir::Value leaf; ///< an integer of at most 32 bits
+    mlir::Value leaf; ///< an integer of at most 64 bits
     Numbers factor;
   };
   llvm::SmallVector<Term, 2> terms;

@@ -56,28 +56,46 @@ namespace {
 /// there is nothing, or an x that is a tie but for the rounding of scales to f32.
 struct Threshold {
   int64_t last, first;
+  bool tie = false; ///< `last` is exactly a tie that goes down to the even number
 };
 
+/// The integer that `v` is but for the rounding of doubles, `size` being what it was
+/// computed from.
+std::optional<int64_t> wholeNumber(double v, double size) {
+  double whole = std::nearbyint(v), slack = 0x1p-48 * size;
+  if (slack > 0x1p-10 || std::abs(v - whole) > slack)
+    return std::nullopt;
+  return static_cast<int64_t>(whole);
+}
+
 /// Thresholds of one channel for t from lo + 1 to hi.
-/// `loose` allows such ties to go either way.
+/// With `loose`, integers within the rounding of f32 from a tie may go either way.
 std::vector<Threshold> thresholdsOf(const Problem &p, Rounding mode, bool loose) {
   std::vector<Threshold> result;
   for (int64_t t = p.lo + 1; t <= p.hi; ++t) {
     // Near where the real line crosses; the definition decides.
     double crossing = (t - 0.5 - p.zero - p.offset) / p.scale;
+    double size = std::abs(crossing) + std::abs(p.offset / p.scale);
+    if (mode == Rounding::Onnx && crossing >= p.first && crossing <= p.last) {
+      if (auto x = wholeNumber(crossing, size)) {
+        bool up = (t - p.zero) % 2 == 0;
+        result.push_back({up ? *x - 1 : *x, up ? *x : *x + 1, !up});
+        continue;
+      }
+      double slack = 0x1p-22 * size, above = std::ceil(crossing - slack),
+             below = std::floor(crossing + slack);
+      if (loose && above <= below) {
+        result.push_back({static_cast<int64_t>(above) - 1, static_cast<int64_t>(below) + 1});
+        continue;
+      }
+    }
     int64_t x = static_cast<int64_t>(std::clamp(
         std::ceil(crossing), static_cast<double>(p.first), static_cast<double>(p.last) + 1));
     while (x > p.first && requantize(p, mode, x - 1) >= t)
       --x;
     while (x <= p.last && requantize(p, mode, x) < t)
       ++x;
-    double tie = std::nearbyint(crossing);
-    double slack = 0x1p-22 * (std::abs(crossing) + std::abs(p.offset / p.scale));
-    if (loose && mode == Rounding::Onnx && std::abs(crossing - tie) < slack && tie >= p.first &&
-        tie <= p.last)
-      result.push_back({static_cast<int64_t>(tie) - 1, static_cast<int64_t>(tie) + 1});
-    else
-      result.push_back({x - 1, x});
+    result.push_back({x - 1, x});
   }
   return result;
 }
@@ -287,27 +305,140 @@ static std::optional<FixedPoint> search(llvm::ArrayRef<Problem> problems, Roundi
 }
 
 std::optional<FixedPoint> dlc::quantize::findFixedPoint(llvm::ArrayRef<Problem> problems,
-                                                        Rounding mode) {
-  auto exact = search(problems, mode, /*loose=*/false);
-  return exact || mode != Rounding::Onnx ? exact : search(problems, mode, /*loose=*/true);
+                                                        Rounding mode, bool loose) {
+  return search(problems, mode, loose);
 }
 
 std::optional<EvenShift> dlc::quantize::findEvenShift(llvm::ArrayRef<Problem> problems) {
+  constexpr double kMost = 1e9;
   EvenShift result;
-  // scale * 2^shift is an integer for all.
-  for (int shift = 1; shift <= 24; ++shift) {
-    if (!llvm::all_of(problems, [&](const Problem &p) {
-          double m = std::ldexp(p.scale, shift), d = std::ldexp(p.offset, shift);
-          return m == std::floor(m) && d == std::floor(d) && std::abs(d) < 1e9 &&
-                 std::max(std::abs(m * p.first), std::abs(m * p.last)) < 1e9;
-        }))
-      continue;
-    for (const Problem &p : problems) {
-      result.multiplier.push_back(static_cast<int32_t>(std::ldexp(p.scale, shift)));
-      result.offset.push_back(static_cast<int32_t>(std::ldexp(p.offset, shift)));
+  auto add = [&](double multiplier, double offset, int shift) {
+    result.multiplier.push_back(static_cast<int32_t>(multiplier));
+    result.offset.push_back(static_cast<int32_t>(offset));
+    result.shift.push_back(shift);
+  };
+  auto fits = [&](const Problem &p, int shift) {
+    double m = std::ldexp(p.scale, shift), d = std::ldexp(p.offset, shift);
+    return m == std::floor(m) && d == std::floor(d) && std::abs(d) < kMost &&
+           std::max(std::abs(m * p.first), std::abs(m * p.last)) < kMost;
+  };
+  auto constant = [](const Problem &p) { // whatever x is
+    int64_t q = requantize(p, Rounding::Onnx, p.first);
+    return q == requantize(p, Rounding::Onnx, p.last) ? std::optional<int64_t>(q - p.zero)
+                                                      : std::nullopt;
+  };
+  // One shift for all, then one for each channel.
+  for (int shift = 1; shift <= 24; ++shift)
+    if (llvm::all_of(problems, [&](const Problem &p) { return fits(p, shift); })) {
+      for (const Problem &p : problems)
+        add(std::ldexp(p.scale, shift), std::ldexp(p.offset, shift), shift);
+      return result;
     }
-    result.shift = shift;
-    return result;
+  for (const Problem &p : problems) {
+    int shift = 1;
+    while (shift <= 30 && !fits(p, shift))
+      ++shift;
+    if (shift <= 30)
+      add(std::ldexp(p.scale, shift), std::ldexp(p.offset, shift), shift);
+    else if (auto q = constant(p); q && std::abs(*q) < (1 << 28))
+      add(0, std::ldexp(static_cast<double>(*q), 1), 1);
+    else
+      return std::nullopt;
+  }
+  return result;
+}
+
+namespace {
+using Int128 = __int128;
+
+/// What a channel asks of 64-bit arithmetic with one multiplier.
+struct WideChannel {
+  int64_t multiplier, offset;
+  Int128 leastTie = -1;             ///< ties are recognised from here ...
+  Int128 mostTie = Int128(1) << 62; ///< ... to below here
+};
+
+std::optional<WideChannel> wideChannel(const Problem &p, const std::vector<Threshold> &thresholds,
+                                       int64_t m, int shift) {
+  const Int128 unbounded = Int128(1) << 100;
+  Int128 least = -unbounded, most = unbounded;
+  auto at = [&](int64_t t, int64_t x) { return (Int128(t - p.zero) << shift) - Int128(x) * m; };
+  auto each = [&](auto visit) {
+    for (auto [i, x] : llvm::enumerate(thresholds))
+      visit(p.lo + 1 + static_cast<int64_t>(i), x);
+  };
+  bool ties = false;
+  each([&](int64_t t, const Threshold &x) {
+    if (x.first <= p.last)
+      least = std::max(least, at(t, x.first));
+    if (x.tie) // reaches t, and is taken back
+      least = std::max(least, at(t, x.last)), most = std::min(most, at(t, x.last - 1));
+    else if (x.last >= p.first)
+      most = std::min(most, at(t, x.last));
+    ties |= x.tie;
+  });
+  if (least >= most)
+    return std::nullopt;
+  WideChannel c{m, 0};
+  // Ties as near to their threshold as can be; everything else as far.
+  Int128 offset = ties || most == unbounded ? least : most - 1;
+  if (offset > INT64_MAX / 2 || offset < INT64_MIN / 2)
+    return std::nullopt;
+  c.offset = static_cast<int64_t>(offset);
+  each([&](int64_t t, const Threshold &x) {
+    if ((t - p.zero) % 2 == 0)
+      return;
+    if (x.tie)
+      c.leastTie = std::max(c.leastTie, offset - at(t, x.last));
+    if (x.first <= p.last)
+      c.mostTie = std::min(c.mostTie, offset - at(t, x.first));
+  });
+  return c;
+}
+} // namespace
+
+std::optional<Wide> dlc::quantize::findWide(llvm::ArrayRef<Problem> problems, bool loose) {
+  double largest = 0, farthest = 1, reach = 1;
+  std::vector<std::vector<Threshold>> thresholds;
+  for (const Problem &p : problems) {
+    double x = std::max(std::abs(static_cast<double>(p.first)), std::abs(static_cast<double>(p.last)));
+    if (!(p.scale > 0) || p.hi <= p.lo || p.first > p.last || !(std::abs(p.offset) < 1e15))
+      return std::nullopt;
+    largest = std::max(largest, p.scale);
+    farthest = std::max(farthest, x);
+    reach = std::max({reach, p.scale * x + std::abs(p.offset), std::abs(p.lo - p.zero) + 1.0,
+                      std::abs(p.hi - p.zero) + 1.0});
+  }
+  auto bitsOf = [](double v) { return static_cast<int>(std::ceil(std::log2(v + 1))); };
+  int room = 61 - bitsOf(reach);
+  for (const Problem &p : problems)
+    thresholds.push_back(thresholdsOf(p, Rounding::Onnx, loose));
+  // Multipliers of 31 bits are cheaper.
+  for (int bits : {31, 61 - bitsOf(farthest)}) {
+    Wide wide;
+    wide.shift = std::min(room, bits - 1 - std::ilogb(largest));
+    if (wide.shift < 1)
+      return std::nullopt;
+    Int128 leastTie = -1, mostTie = Int128(1) << 62;
+    bool found = llvm::all_of(llvm::zip_equal(problems, thresholds), [&](auto pair) {
+      const auto &[p, t] = pair;
+      int64_t ideal = std::llround(std::ldexp(p.scale, wide.shift));
+      std::optional<WideChannel> c;
+      for (int64_t d : {0, 1, -1, 2, -2})
+        if (ideal + d >= 0 && (c = wideChannel(p, t, ideal + d, wide.shift)))
+          break;
+      if (!c || std::abs(static_cast<double>(c->offset)) > 0x1p62)
+        return false;
+      wide.multiplier.push_back(c->multiplier);
+      wide.offset.push_back(c->offset);
+      leastTie = std::max(leastTie, c->leastTie);
+      mostTie = std::min(mostTie, c->mostTie);
+      return true;
+    });
+    if (!found || (leastTie >= 0 && leastTie >= mostTie))
+      continue;
+    wide.tie = static_cast<int64_t>(leastTie);
+    return wide;
   }
   return std::nullopt;
 }
@@ -321,12 +452,24 @@ std::optional<Pair> dlc::quantize::findPair(double a, double c, const Problem &p
     order.push_back({static_cast<float>(std::abs(real - std::floor(real) - 0.5)), i});
   }
   std::sort(order.begin(), order.end());
+  // Where f32 arithmetic rounds by its own errors, the exact result is right, too.
+  auto exactly = [&](int32_t i) {
+    double left = a * (i / 256 - 128), right = c * (i % 256 - 128);
+    double twice = 2 * (left + right + p.offset);
+    double size = std::abs(left) + std::abs(right) + std::abs(p.offset);
+    int64_t q = static_cast<int64_t>(std::floor(twice / 2 + 0.5));
+    // A tie is an odd number of halves.
+    if (auto halves = wholeNumber(twice, 4 * size); halves && *halves % 2 != 0)
+      q = (*halves - 1) / 2 % 2 == 0 ? (*halves - 1) / 2 : (*halves + 1) / 2;
+    return std::clamp(q + p.zero, p.lo, p.hi);
+  };
   auto matches = [&](const Pair &r, int allowed) {
     for (auto [distance, i] : order) {
       int64_t x = i / 256 - 128, y = i % 256 - 128;
       int64_t got = (((x << Pair::kLeft) * r.first >> 32) + ((y << Pair::kLeft) * r.second >> 32) +
                      r.offset) >> r.shift;
-      if (std::clamp(got, p.lo, p.hi) != wanted[i] && (distance > 0x1p-14f || allowed-- == 0))
+      got = std::clamp(got, p.lo, p.hi);
+      if (got != wanted[i] && (distance > 0x1p-14f || allowed-- == 0 || got != exactly(i)))
         return false;
     }
     return true;

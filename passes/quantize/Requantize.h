@@ -46,19 +46,35 @@ struct FixedPoint {
 
 /// Fixed-point parameters that give the definition's result for every x of every
 /// channel; nothing when there are none. `problems` has one entry a channel; lo
-/// and hi are the same in all.
-std::optional<FixedPoint> findFixedPoint(llvm::ArrayRef<Problem> problems, Rounding mode);
+/// and hi are the same in all. `loose` (Onnx only) lets sums go either way that are a
+/// tie within the rounding of f32 arithmetic, but not exactly.
+std::optional<FixedPoint> findFixedPoint(llvm::ArrayRef<Problem> problems, Rounding mode,
+                                         bool loose = false);
 
 /// Ties to even where they happen: with v = x * multiplier + offset (32 bits),
-/// q(x) = clamp(((v + 2^(shift - 1) - 1 + ((v >> shift) & 1)) >> shift) + zero, lo, hi).
+/// q(x) = clamp(((v + 2^(shift - 1) - 1 + ((v >> shift) & 1)) >> shift) + zero, lo, hi);
+/// one entry for each channel, or a single one where all agree.
 struct EvenShift {
-  llvm::SmallVector<int32_t> multiplier, offset;
-  int shift;
+  llvm::SmallVector<int32_t> multiplier, offset, shift;
 };
 
-/// Parameters when every scale and offset is a multiple of one power of two;
+/// Parameters when every scale and offset is a multiple of some power of two;
 /// then the Onnx result is exact. Nothing otherwise.
 std::optional<EvenShift> findEvenShift(llvm::ArrayRef<Problem> problems);
+
+/// 64-bit arithmetic: with v = x * multiplier + offset and u = v >> shift,
+/// q(x) = clamp(u - (u & 1 & (the lower `shift` bits of v <= tie)) + zero, lo, hi).
+/// A multiplier and an offset for each channel; `tie` is negative where nothing is to be
+/// taken away.
+struct Wide {
+  llvm::SmallVector<int64_t> multiplier, offset;
+  int shift = 0;
+  int64_t tie = -1;
+};
+
+/// Parameters that give the Onnx result for every x of every channel, exact ties to
+/// even; nothing when there are none. `loose` as in findFixedPoint.
+std::optional<Wide> findWide(llvm::ArrayRef<Problem> problems, bool loose = false);
 
 /// q(x, y) = clamp((hi(x << kLeft, first) + hi(y << kLeft, second) + offset) >> shift,
 /// lo, hi) for two 8-bit integers, hi being the upper half of a 64-bit product.
@@ -69,8 +85,9 @@ struct Pair {
 };
 
 /// Parameters that give wanted[(x + 128) * 256 + y + 128] for a x + c y + p.offset
-/// (p.scale is not used) and all pairs of 8-bit integers, but for at most `tolerated`
-/// pairs that are ties within the rounding of f32; nothing when there are none.
+/// (p.scale is not used) and all pairs of 8-bit integers; at most `tolerated` pairs may
+/// give the exact result instead, where f32 arithmetic (`wanted`) has another. Nothing
+/// when there are none.
 std::optional<Pair> findPair(double a, double c, const Problem &p,
                              llvm::ArrayRef<int8_t> wanted, int tolerated = 8);
 

@@ -124,3 +124,73 @@ TEST_CASE("a row of a softmax sums to one") {
   }
   CHECK(std::abs(total - 256) <= 2);
 }
+
+namespace {
+/// round_half_even(x n / d + offset) + zero, clamped: exact.
+int64_t rational(int64_t x, int64_t n, int64_t d, const Problem &p) {
+  int64_t twice = 2 * (x * n + std::llround(p.offset * static_cast<double>(d)));
+  int64_t q = (twice + d) >= 0 ? (twice + d) / (2 * d) : -((-(twice + d) + 2 * d - 1) / (2 * d));
+  if ((twice + d) % (2 * d) == 0 && q % 2 != 0)
+    --q;
+  return std::clamp(q + p.zero, p.lo, p.hi);
+}
+
+int64_t apply(const Wide &w, size_t c, int64_t x, const Problem &p) {
+  int64_t v = x * w.multiplier[w.multiplier.size() == 1 ? 0 : c] + w.offset[c], q = v >> w.shift;
+  if ((v & ((int64_t(1) << w.shift) - 1)) <= w.tie)
+    q -= q & 1;
+  return std::clamp(q + p.zero, p.lo, p.hi);
+}
+} // namespace
+
+TEST_CASE("64-bit arithmetic is exact, with ties to even") {
+  std::mt19937 random(2);
+  auto any = [&](int64_t lo, int64_t hi) {
+    return std::uniform_int_distribution<int64_t>(lo, hi)(random);
+  };
+  for (int i = 0; i < 60; ++i) {
+    // Quotients like 1/6 and 3/32: many exact ties.
+    int64_t bits = any(0, 1) ? 8 : 16, half = int64_t(1) << (bits - 1);
+    std::vector<Problem> problems;
+    std::vector<std::pair<int64_t, int64_t>> quotients;
+    int64_t zero = any(-half, half - 1);
+    for (int c = 0; c < 3; ++c) {
+      int64_t n = any(1, 40), d = any(1, 40) * (any(0, 1) ? 1 : 64);
+      Problem p{static_cast<double>(n) / static_cast<double>(d), 0, zero, -half, half - 1, -300000, 290000};
+      p.offset = p.scale * static_cast<double>(any(-1000, 1000));
+      problems.push_back(p);
+      quotients.push_back({n, d});
+    }
+    auto wide = findWide(problems);
+    CAPTURE(i, quotients);
+    REQUIRE(wide);
+    bool same = true;
+    for (size_t c = 0; c < 3; ++c)
+      for (int64_t x = problems[c].first; x <= problems[c].last; ++x)
+        same &= apply(*wide, c, x, problems[c]) == rational(x, quotients[c].first, quotients[c].second, problems[c]);
+    CHECK(same);
+  }
+  // Nothing but real numbers, large sums.
+  Problem p{0.000123456789, 17.25, -3, -32768, 32767, -(int64_t(1) << 25), (int64_t(1) << 25) - 1};
+  auto wide = findWide(p);
+  REQUIRE(wide);
+  CHECK(wide->tie < 0);
+  for (int i = 0; i < 10000; ++i) {
+    int64_t x = any(p.first, p.last);
+    CHECK(apply(*wide, 0, x, p) == requantize(p, Rounding::Onnx, x));
+  }
+}
+
+TEST_CASE("powers of two of very different size have shifts of their own") {
+  std::vector<Problem> problems{{0x1p-7, 3 * 0x1p-7, -4, -128, 127, -100000, 100000},
+                                {0x1p-29, 0x1p-29, -4, -128, 127, -100000, 100000},
+                                {0x1p-40, 0, -4, -128, 127, -100000, 100000}};
+  auto even = findEvenShift(problems);
+  REQUIRE(even);
+  for (size_t c = 0; c < 3; ++c)
+    for (int64_t x = -100000; x <= 100000; x += c == 0 ? 1 : 97) {
+      int32_t v = static_cast<int32_t>(x) * even->multiplier[c] + even->offset[c], s = even->shift[c];
+      int64_t q = (v + (1 << (s - 1)) - 1 + ((v >> s) & 1)) >> s;
+      REQUIRE(std::clamp<int64_t>(q - 4, -128, 127) == requantize(problems[c], Rounding::Onnx, x));
+    }
+}
