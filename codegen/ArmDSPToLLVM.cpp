@@ -77,6 +77,10 @@ struct DotPattern : ConvertOpToLLVMPattern<arm_dsp::DotOp> {
     }
     for (size_t i = 0; i < operands.size(); ++i)
       constraints += std::to_string(i) + ",";
+    if (adaptor.getCount()) {
+      constraints += std::to_string(op.getCountOperand()) + ",";
+      operands.push_back(adaptor.getCount());
+    }
     constraints += "~{memory},~{cc}";
     auto result = LLVM::LLVMStructType::getLiteral(op.getContext(), types);
     auto assembly = LLVM::InlineAsmOp::create(

@@ -2,6 +2,7 @@
 #include "passes/kernels/Needs.h"
 #include "passes/kernels/Tile.h"
 #include "passes/kernels/dsp/Dsp.h"
+#include "passes/kernels/dsp/Function.h"
 #include "passes/kernels/dsp/Weights.h"
 #include "passes/kernels/mve/Mve.h"
 
@@ -24,6 +25,14 @@ bool hasUnitStride(Value buffer) {
 struct LowerKernels : dlc::impl::LowerKernelsBase<LowerKernels> {
   void runOnOperation() override {
     dlc::rt::TargetAttr target = dlc::rt::targetOf(getOperation());
+    // Layers that can share a kernel first, where code is to be short.
+    auto optimize = getOperation()->getAttrOfType<StringAttr>(dlc::rt::kOptimize);
+    SmallVector<Operation *> sharing;
+    getOperation().walk([&](Operation *op) {
+      if (isa<dlc::nn::ConvOp, dlc::nn::MatmulOp>(op) && optimize && optimize.getValue() == "size")
+        sharing.push_back(op);
+    });
+    dlc::kernels::dsp::emitShared(getOperation(), sharing);
     getOperation().walk([&](Operation *op) {
       if (!isa<dlc::nn::ConvOp, dlc::nn::MatmulOp>(op) ||
           !llvm::all_of(op->getOperands(), hasUnitStride))

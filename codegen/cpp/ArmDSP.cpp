@@ -12,16 +12,24 @@ static std::string dotHelper(dlc::arm_dsp::DotOp op, llvm::StringRef name) {
   std::string text;
   llvm::raw_string_ostream out(text);
   int64_t rows = op.getRows(), pixels = op.getPixels(), sums = rows * pixels;
+  bool counted = bool(op.getCount());
+  std::string groups = counted ? "count" : std::to_string(op.getGroups());
   out << "// Sums of " << rows << " output" << (rows > 1 ? "s" : "") << " at " << pixels
-      << " pixel" << (pixels > 1 ? "s" : "") << " over " << 4 * op.getGroups() << " weights each.\n"
+      << " pixel" << (pixels > 1 ? "s" : "") << " over "
+      << (counted ? "4 * count" : std::to_string(4 * op.getGroups())) << " weights each.\n"
       << "inline void " << name << "(const void *weights, const void *inputs, int32_t (&s)["
-      << sums << "]) {\n#if defined(__OPTIMIZE__)\n";
+      << sums << "]" << (counted ? ", int32_t count" : "") << ") {\n#if defined(__OPTIMIZE__)\n";
   for (int64_t i = 0; i < sums; ++i)
     out << (i ? ", " : "  int32_t ") << "s" << i << " = s[" << i << "]";
   out << ";\n";
   for (int64_t i = 0; i < op.countTemporaries(); ++i)
     out << (i ? ", " : "  int32_t ") << "t" << i;
   out << ";\n  __asm__ volatile(\n";
+  // All registers are taken: g++ finds none for an input, clang none for its address.
+  int64_t operands = sums + 2 + op.countTemporaries();
+  if (counted)
+    out << "#if !defined(__clang__)\n      \"ldr %" << op.getCountOperand() << ", %" << operands
+        << "\\n\"\n#endif\n";
   llvm::SmallVector<llvm::StringRef> lines;
   std::string assembly = op.getAssembly([](int64_t i) { return "%" + std::to_string(i); });
   llvm::StringRef(assembly).split(lines, '\n', -1, /*KeepEmpty=*/false);
@@ -33,11 +41,15 @@ static std::string dotHelper(dlc::arm_dsp::DotOp op, llvm::StringRef name) {
   out << "\"+&r\"(weights), \"+&r\"(inputs)";
   for (int64_t i = 0; i < op.countTemporaries(); ++i)
     out << ", \"=&r\"(t" << i << ")";
-  out << "\n      :\n      : \"memory\", \"cc\");\n";
+  out << "\n      :";
+  if (counted)
+    out << "\n#if defined(__clang__)\n      \"" << op.getCountOperand()
+        << "\"(count)\n#else\n      \"m\"(count)\n#endif";
+  out << "\n      : \"memory\", \"cc\");\n";
   for (int64_t i = 0; i < sums; ++i)
     out << "  s[" << i << "] = s" << i << ";\n";
   out << "#else\n  const char *w = (const char *)weights, *x = (const char *)inputs;\n"
-      << "  for (int q = 0; q < " << op.getGroups() << "; ++q, w += " << 4 * rows << ", x += "
+      << "  for (int q = 0; q < " << groups << "; ++q, w += " << 4 * rows << ", x += "
       << (op.expands() ? 4 : 8 * pixels) << ")\n    for (int r = 0; r < " << rows
       << "; ++r)\n      for (int j = 0; j < " << pixels << "; ++j)\n"
       << "        for (int half = 0; half < 2; ++half) {\n"
@@ -73,10 +85,10 @@ LogicalResult Printer::printArmDSP(Operation &op) {
     return success();
   }
   if (auto dot = dyn_cast<dlc::arm_dsp::DotOp>(op)) {
-    std::string name = "dot_" + std::to_string(dot.getRows()) + "x" +
-                       std::to_string(dot.getPixels()) + "x" +
-                       std::to_string(4 * dot.getGroups()) + "_" + std::to_string(dot.getUnroll()) +
-                       (dot.expands() ? "b" : "");
+    std::string name =
+        "dot_" + std::to_string(dot.getRows()) + "x" + std::to_string(dot.getPixels()) + "x" +
+        (dot.getCount() ? "n" : std::to_string(4 * dot.getGroups())) + "_" +
+        std::to_string(dot.getUnroll()) + (dot.expands() ? "b" : "");
     helpers.insert("load");
     helpers.insert("rotate_right");
     functions.try_emplace(name, dotHelper(dot, name));
@@ -87,9 +99,10 @@ LogicalResult Printer::printArmDSP(Operation &op) {
     std::string array = numbered("s");
     std::string weights = element(dot.getWeights(), dot.getWeightAt(), true).text;
     std::string inputs = element(dot.getInputs(), dot.getInputAt(), true).text;
+    std::string count = dot.getCount() ? ", int32_t(" + value(dot.getCount()).text + ")" : "";
     flushReads();
     line() << "int32_t " << array << "[] = {" << sums << "};\n";
-    line() << name << "(" << weights << ", " << inputs << ", " << array << ");\n";
+    line() << name << "(" << weights << ", " << inputs << ", " << array << count << ");\n";
     for (auto [i, result] : llvm::enumerate(dot.getResults())) {
       Expr e{array + "[" + std::to_string(i) + "]", Prec::Primary, 32};
       exprs[result] = e;

@@ -26,7 +26,9 @@ static int64_t workingRegisters(dlc::arm_dsp::DotOp op) {
   return op.getRows() + 1 + (op.expands() ? 2 : op.getPixels());
 }
 
-static bool isLoop(dlc::arm_dsp::DotOp op) { return op.getGroups() >= 2 * op.getUnroll(); }
+static bool isLoop(dlc::arm_dsp::DotOp op) {
+  return op.getCount() || op.getGroups() >= 2 * op.getUnroll();
+}
 
 bool dlc::arm_dsp::DotOp::countsInRegister() {
   return isLoop(*this) &&
@@ -38,15 +40,23 @@ int64_t dlc::arm_dsp::DotOp::countTemporaries() {
   return workingRegisters(*this) + countsInRegister();
 }
 
+int64_t dlc::arm_dsp::DotOp::getCountOperand() {
+  return getSums().size() + 2 + (countsInRegister() ? workingRegisters(*this) : getRows());
+}
+
 LogicalResult dlc::arm_dsp::DotOp::verify() {
   int64_t rows = getRows(), pixels = getPixels();
   if (rows < 1 || pixels < 1 || int64_t(getSums().size()) != rows * pixels ||
       getNumResults() != getSums().size())
     return emitOpError("one sum for each row and pixel is taken and returned");
-  if (getGroups() < 1 || getUnroll() < 1 || getUnroll() > 8)
-    return emitOpError("groups are positive, unroll is 1 to 8");
+  if ((getCount() ? getGroups() != 0 : getGroups() < 1) || getUnroll() < 1 || getUnroll() > 8)
+    return emitOpError("groups are positive, or 0 and counted at run time; unroll is 1 to 8");
+  if (getCount() && !llvm::isPowerOf2_64(getUnroll()))
+    return emitOpError("with groups counted at run time, unroll is a power of two");
   if (expands() && pixels != 1)
     return emitOpError("bytes are expanded for one pixel only");
+  if (getCount() && !llvm::isPowerOf2_64(pixels))
+    return emitOpError("with groups counted at run time, the number of pixels is a power of two");
   if (getGroups() * pixels * 8 >= 1 << 16)
     return emitOpError("has more than 16 bits of input bytes");
   if (rows * pixels + 2 + workingRegisters(*this) > kRegisters)
@@ -75,6 +85,12 @@ std::string dlc::arm_dsp::DotOp::getAssembly(llvm::function_ref<std::string(int6
     line("ldr " + to + ", [" + base + (offset ? ", #" + Twine(offset) : Twine("")) + "]" +
          (move ? "!" : ""));
   };
+  // pointer -= times * bytes
+  auto stepBack = [&](const std::string &pointer, const std::string &times, int64_t bytes) {
+    for (int64_t bit = 0; bytes >> bit; ++bit)
+      if (bytes >> bit & 1)
+        line("sub " + pointer + ", " + pointer + ", " + times + ", lsl #" + Twine(bit));
+  };
   auto group = [&](int64_t u, bool last, bool early) {
     for (int64_t r = 0; r < rows; ++r)
       load(weight(r), weights, u * weightBytes + 4 * r, last && r + 1 == rows, early);
@@ -98,7 +114,54 @@ std::string dlc::arm_dsp::DotOp::getAssembly(llvm::function_ref<std::string(int6
       }
     }
   };
-  int64_t unroll = getUnroll(), rounds = isLoop(*this) ? getGroups() / unroll : 0;
+  int64_t unroll = getUnroll();
+  if (getCount()) {
+    // As many groups as the first round lacks are jumped over.
+    std::string count = name(getCountOperand()), skipped = pixel(0);
+    int64_t bits = llvm::Log2_64(unroll);
+    if (bits) {
+      line("rsb " + skipped + ", " + count + ", #0");
+      line("and " + skipped + ", " + skipped + ", #" + Twine(unroll - 1));
+    }
+    if (counter.empty()) { // where the inputs end lies on the stack
+      line("add " + count + ", " + inputs + ", " + count + ", lsl #" +
+           Twine(llvm::Log2_64(inputBytes)));
+      line("sub " + count + ", " + count + ", #4");
+      line("str " + count + ", [sp, #-4]!");
+    } else if (bits) {
+      line("add " + count + ", " + count + ", #" + Twine(unroll - 1));
+      line("lsr " + count + ", " + count + ", #" + Twine(bits));
+    }
+    line("sub " + weights + ", " + weights + ", #4");
+    line("sub " + inputs + ", " + inputs + ", #4");
+    if (bits) {
+      stepBack(weights, skipped, weightBytes);
+      stepBack(inputs, skipped, inputBytes);
+      line("tbh [pc, " + skipped + ", lsl #1]");
+      line("2:");
+      std::string table = ".short ";
+      for (int64_t u = 0; u < unroll; ++u)
+        table += ((u ? ", (" : "(") + Twine(10 + u) + "f-2b)/2").str();
+      line(table);
+    }
+    line("1:");
+    for (int64_t u = 0; u < unroll; ++u) {
+      if (bits)
+        line(Twine(10 + u) + ":");
+      group(u, u + 1 == unroll, /*early=*/true);
+    }
+    if (!counter.empty()) {
+      line("subs " + counter + ", " + counter + ", #1");
+    } else {
+      line("ldr " + pair + ", [sp]");
+      line("cmp " + pair + ", " + inputs);
+    }
+    line("bne 1b");
+    if (counter.empty())
+      line("add sp, sp, #4");
+    return text;
+  }
+  int64_t rounds = isLoop(*this) ? getGroups() / unroll : 0;
   if (rounds) {
     if (!counter.empty()) {
       line("movw " + counter + ", #" + Twine(rounds));

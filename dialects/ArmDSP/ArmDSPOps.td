@@ -62,7 +62,7 @@ def ArmDSP_LoadOp : ArmDSP_Op<"load"> {
   }]>];
 }
 
-def ArmDSP_DotOp : ArmDSP_Op<"dot"> {
+def ArmDSP_DotOp : ArmDSP_Op<"dot", [AttrSizedOperandSegments]> {
   let summary = "the products of a tile of outputs and pixels, summed";
   let description = [{
     sums[r * pixels + j] += sum over q < groups of weight group q of row r times
@@ -73,6 +73,9 @@ def ArmDSP_DotOp : ArmDSP_Op<"dot"> {
     It is one operation because all 14 registers are in use: compilers spill here,
     so an object and the C++ get the same assembly, `unroll` groups written out.
 
+    Functions that several layers share give the number of groups, at least one, as
+    `count`; `groups` is 0 then, and a first round begins in the middle.
+
     ```mlir
     %s:2 = arm_dsp.dot %w[%i], %x[%c0] sums(%a, %b) {rows = 1, pixels = 2, groups = 16, unroll = 4}
         : memref<64xi32>, memref<64xi32> -> i32, i32
@@ -80,19 +83,20 @@ def ArmDSP_DotOp : ArmDSP_Op<"dot"> {
   }];
   let arguments = (ins Arg<MemRefRankOf<[I32], [1]>, "weights", [MemRead]>:$weights, Index:$weightAt,
     Arg<MemRefRankOf<[I8, I32], [1]>, "inputs", [MemRead]>:$inputs, Index:$inputAt,
-    Variadic<I32>:$sums,
+    Variadic<I32>:$sums, Optional<Index>:$count,
     I64Attr:$rows, I64Attr:$pixels, I64Attr:$groups, I64Attr:$unroll);
   let results = (outs Variadic<I32>:$results);
   let assemblyFormat = [{
-    $weights `[` $weightAt `]` `,` $inputs `[` $inputAt `]` `sums` `(` $sums `)` attr-dict
+    $weights `[` $weightAt `]` `,` $inputs `[` $inputAt `]` `sums` `(` $sums `)` (`count` $count^)? attr-dict
     `:` type($weights) `,` type($inputs) `->` type($results)
   }];
   let hasVerifier = 1;
   let builders = [OpBuilder<(ins "::mlir::Value":$weights, "::mlir::Value":$weightAt,
       "::mlir::Value":$inputs, "::mlir::Value":$inputAt, "::mlir::ValueRange":$sums,
-      "int64_t":$rows, "int64_t":$pixels, "int64_t":$groups, "int64_t":$unroll), [{
+      "int64_t":$rows, "int64_t":$pixels, "int64_t":$groups, "int64_t":$unroll,
+      CArg<"::mlir::Value", "{}">:$count), [{
     ::llvm::SmallVector<::mlir::Type> types(sums.size(), $_builder.getI32Type());
-    build($_builder, $_state, types, weights, weightAt, inputs, inputAt, sums,
+    build($_builder, $_state, types, weights, weightAt, inputs, inputAt, sums, count,
           $_builder.getI64IntegerAttr(rows), $_builder.getI64IntegerAttr(pixels),
           $_builder.getI64IntegerAttr(groups), $_builder.getI64IntegerAttr(unroll));
   }]>];
@@ -103,6 +107,8 @@ def ArmDSP_DotOp : ArmDSP_Op<"dot"> {
     int64_t countTemporaries();
     /// Whether the number of rounds has a register of its own.
     bool countsInRegister();
+    /// Which of the operands of the assembly holds `count` on entry.
+    int64_t getCountOperand();
     /// The instructions. Operands: sums, pointer to weights (moved), pointer to
     /// inputs (moved), temporaries; `name` gives their names.
     std::string getAssembly(::llvm::function_ref<std::string(int64_t)> name);

@@ -2,7 +2,9 @@
 // they need.
 #include "passes/kernels/dsp/Dsp.h"
 
+#include "passes/kernels/dsp/Function.h"
 #include "passes/kernels/dsp/Weights.h"
+#include "passes/kernels/Tile.h"
 
 using namespace mlir;
 using namespace dlc;
@@ -23,7 +25,54 @@ Value dlc::kernels::dsp::index(ImplicitLocOpBuilder &b, int64_t v) {
 }
 
 Value dlc::kernels::dsp::add(ImplicitLocOpBuilder &b, Value x, Value y) {
-  return arith::AddIOp::create(b, x, y);
+  auto k = getConstantIntValue(y);
+  return k ? offsetBy(b, x, *k) : scaled(b, y, x, 1);
+}
+
+Value dlc::kernels::dsp::sub(ImplicitLocOpBuilder &b, Value x, Value y) {
+  if (auto k = getConstantIntValue(y))
+    return offsetBy(b, x, -*k);
+  return arith::SubIOp::create(b, x, y);
+}
+
+Value dlc::kernels::dsp::mul(ImplicitLocOpBuilder &b, Value x, Value y) {
+  auto k = getConstantIntValue(x), l = getConstantIntValue(y);
+  if (k && l)
+    return index(b, *k * *l);
+  if (k == 1 || l == 0)
+    return y;
+  if (l == 1 || k == 0)
+    return x;
+  return arith::MulIOp::create(b, x, y);
+}
+
+SmallVector<Value> dlc::kernels::dsp::carryLoop(
+    ImplicitLocOpBuilder &b, Value begin, Value end, int64_t step, ValueRange values,
+    llvm::function_ref<SmallVector<Value>(ImplicitLocOpBuilder &, Value, ValueRange)> body) {
+  auto first = getConstantIntValue(begin), last = getConstantIntValue(end);
+  if (first && last)
+    return kernels::carryLoop(b, *first, *last, step, values, body);
+  auto loop = scf::ForOp::create(b, begin, end, index(b, step), values,
+                                 [&](OpBuilder &builder, Location loc, Value i, ValueRange carried) {
+                                   ImplicitLocOpBuilder ib(loc, builder);
+                                   scf::YieldOp::create(ib, body(ib, i, carried));
+                                 });
+  return SmallVector<Value>(loop.getResults());
+}
+
+void dlc::kernels::dsp::loop(ImplicitLocOpBuilder &b, Value begin, Value end, int64_t step,
+                             llvm::function_ref<void(ImplicitLocOpBuilder &, Value)> body) {
+  carryLoop(b, begin, end, step, {},
+            [&](ImplicitLocOpBuilder &ib, Value i, ValueRange) -> SmallVector<Value> {
+              body(ib, i);
+              return {};
+            });
+}
+
+bool dlc::kernels::dsp::savesCode(Operation *op) {
+  auto module = op->getParentOfType<ModuleOp>();
+  auto optimize = module ? module->getAttrOfType<StringAttr>(rt::kOptimize) : StringAttr();
+  return optimize && optimize.getValue() == "size";
 }
 
 Value dlc::kernels::dsp::takeBias(Operation *op) {
@@ -53,6 +102,12 @@ Value dlc::kernels::dsp::startOf(ImplicitLocOpBuilder &b, Value bias, Value outp
   if (!bias)
     return arith::ConstantOp::create(b, b.getI32IntegerAttr(0));
   return memref::LoadOp::create(b, bias, output);
+}
+
+static Value scratchOf(Operation *op) {
+  if (auto conv = dyn_cast<nn::ConvOp>(op))
+    return conv.getScratch();
+  return cast<nn::MatmulOp>(op).getScratch();
 }
 
 bool dlc::kernels::dsp::isOurs(nn::KernelAttr kernel) {
@@ -143,15 +198,29 @@ std::optional<Overlap> dlc::kernels::dsp::overlapOf(Operation *op, nn::KernelAtt
   return Overlap{distance};
 }
 
+std::optional<KernelFunction> dlc::kernels::dsp::emitFunction(Operation *op) {
+  std::optional<Shape> s = Shape::of(op);
+  auto kernel = op->getAttrOfType<nn::KernelAttr>("kernel");
+  if (!s || !isOurs(kernel) || !canWalk(*s) || !Filter::of(*s) || !KernelFunction::accepts(*s) ||
+      s->batch != 1 || s->isWide())
+    return std::nullopt;
+  Value scratch = scratchOf(op);
+  int64_t bytes = scratchBytes(op, kernel);
+  if (bytes && (!scratch || cast<MemRefType>(scratch.getType()).getNumElements() < bytes))
+    return std::nullopt;
+  bool plain = s->groups == 1 && s->dilationX == 1 && s->dilationY == 1;
+  if (kernel.getKind() != "dsp" || !plain)
+    return std::nullopt;
+  KernelFunction function(op);
+  emitGemm(*s, kernel, scratch, &function);
+  return function;
+}
+
 bool dlc::kernels::dsp::emit(Operation *op, nn::KernelAttr kernel) {
   std::optional<Shape> s = Shape::of(op);
   if (!s || !canWalk(*s) || !Filter::of(*s))
     return false;
-  Value scratch;
-  if (auto conv = dyn_cast<nn::ConvOp>(op))
-    scratch = conv.getScratch();
-  else
-    scratch = cast<nn::MatmulOp>(op).getScratch();
+  Value scratch = scratchOf(op);
   int64_t bytes = scratchBytes(op, kernel);
   if (bytes && (!scratch || cast<MemRefType>(scratch.getType()).getNumElements() < bytes))
     return false;

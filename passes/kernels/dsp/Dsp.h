@@ -1,10 +1,12 @@
 // Integer kernels for Cortex-M cores with the DSP extension: what to call.
 #pragma once
 
-#include "passes/kernels/Needs.h"
+#include "passes/kernels/Tile.h"
 #include "passes/kernels/dsp/Shape.h"
 
 namespace dlc::kernels::dsp {
+
+class KernelFunction;
 
 /// The kernel for a contraction on tensors; null when there is none.
 nn::KernelAttr plan(mlir::Operation *op, rt::TargetAttr target);
@@ -16,11 +18,29 @@ std::optional<Overlap> overlapOf(mlir::Operation *op, nn::KernelAttr kernel);
 /// the plain loops after all.
 bool emit(mlir::Operation *op, nn::KernelAttr kernel);
 
+/// Emits the kernel of `op` as a function; nothing when it has no such form.
+std::optional<KernelFunction> emitFunction(mlir::Operation *op);
+
 /// How many of `count` steps to write out, at most `most`: a divisor when there is
 /// a good one.
 int64_t unrolling(int64_t count, int64_t most);
 mlir::Value index(mlir::ImplicitLocOpBuilder &b, int64_t v);
+// Arithmetic on indices, folded where constant.
 mlir::Value add(mlir::ImplicitLocOpBuilder &b, mlir::Value x, mlir::Value y);
+mlir::Value sub(mlir::ImplicitLocOpBuilder &b, mlir::Value x, mlir::Value y);
+mlir::Value mul(mlir::ImplicitLocOpBuilder &b, mlir::Value x, mlir::Value y);
+using kernels::carryLoop;
+/// Loops whose bounds may be known at run time only; see carryLoop of Tile.h.
+void loop(mlir::ImplicitLocOpBuilder &b, mlir::Value begin, mlir::Value end, int64_t step,
+          llvm::function_ref<void(mlir::ImplicitLocOpBuilder &, mlir::Value)> body);
+llvm::SmallVector<mlir::Value>
+carryLoop(mlir::ImplicitLocOpBuilder &b, mlir::Value begin, mlir::Value end, int64_t step,
+          mlir::ValueRange values,
+          llvm::function_ref<llvm::SmallVector<mlir::Value>(mlir::ImplicitLocOpBuilder &,
+                                                            mlir::Value, mlir::ValueRange)>
+              body);
+/// Whether short code is what counts (-Osize).
+bool savesCode(mlir::Operation *op);
 
 /// Takes the addition of one number a channel to the accumulator, where an epilogue
 /// begins with it, out of the epilogue: sums start from its operand, which is
@@ -30,7 +50,9 @@ mlir::Value takeBias(mlir::Operation *op);
 mlir::Value startOf(mlir::ImplicitLocOpBuilder &b, mlir::Value bias, mlir::Value output);
 
 // One file each.
-void emitGemm(const Shape &s, nn::KernelAttr kernel, mlir::Value scratch);
+// With a `function`, they emit its body: code that several layers can share.
+void emitGemm(const Shape &s, nn::KernelAttr kernel, mlir::Value scratch,
+              KernelFunction *function = nullptr);
 void emitVector(const Shape &s, nn::KernelAttr kernel);
 void emitDepthwise(const Shape &s, nn::KernelAttr kernel, mlir::Value scratch);
 int64_t gemmScratch(const Shape &s, nn::KernelAttr kernel);

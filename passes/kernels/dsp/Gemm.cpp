@@ -3,6 +3,7 @@
 #include "dialects/ArmDSP/ArmDSP.h"
 #include "passes/kernels/Tile.h"
 #include "passes/kernels/dsp/Dsp.h"
+#include "passes/kernels/dsp/Function.h"
 #include "passes/kernels/dsp/Weights.h"
 
 using namespace mlir;
@@ -31,24 +32,33 @@ SmallVector<Blocks, 4> blocksOf(int64_t outputs, int64_t rows) {
   return result;
 }
 
-/// The emitter of one contraction.
+/// The emitter of one contraction. Its sizes are values: constants, or arguments of a
+/// function that several layers call.
 class Gemm {
 public:
-  Gemm(const Shape &s, dlc::nn::KernelAttr kernel, Value scratch)
-      : s(s), patch(s), kernel(kernel), pixels(kernel.getColumns()),
-        b(s.op->getLoc(), s.op), scratchBytes(scratch) {}
+  Gemm(const Shape &s, dlc::nn::KernelAttr kernel, Value scratch, KernelFunction *function)
+      : s(s), patch(s), kernel(kernel), pixels(kernel.getColumns()), function(function),
+        b(function ? function->body() : Emitter(s.op->getLoc(), s.op)), scratchBytes(scratch) {}
 
   void emit();
 
 private:
-  /// Where a pixel's patch begins, and its indices.
+  /// Where a pixel's patch begins, its indices and its number.
   struct Pixel {
-    Value y, x;
+    Value y, x, number;
+  };
+  /// A run of blocks of outputs.
+  struct Run {
+    int64_t rows;
+    Value count, first, start; ///< first output, first word of the weights
   };
 
+  Value size(int64_t v) { return function ? function->number(v) : index(b, v); }
+  void takeSizes();
+  void emitPixels(Emitter &b, Value n, Value group);
   void expandPatch(Emitter &b, Value n, Value group, Value pixel, Pixel at);
-  void expand(Emitter &b, Value bytes, Value start, int64_t rowStep, int64_t columnStep,
-              Value pixel);
+  void expand(Emitter &b, Value bytes, Value start, Value step, Value pixel);
+  void expandRest(Emitter &b, Value bytes, Value start, Value rowStep, Value pixel);
   void copyPadded(Emitter &b, Value n, Value group, Value top, Value left);
   void emitBlocks(Emitter &b, Value n, Value group, ArrayRef<Pixel> at);
   void emitTile(Emitter &b, int64_t rows, Value n, Value output, Value weight,
@@ -60,29 +70,71 @@ private:
   Patch patch;
   dlc::nn::KernelAttr kernel;
   int64_t pixels;
+  KernelFunction *function;
   Emitter b;
   Value scratchBytes, words, halves, copy; ///< views of scratch
-  Value weights, bias;
+  Value weights, bias, inputBytes;
   Flat input;
   Steps steps;
-  SmallVector<Blocks, 4> blocks;
+  SmallVector<Run, 4> runs;
   int64_t groupWords = 0; ///< weights of one group
+  bool isLine = false;    ///< pixels side by side, kernel of one position
+  bool isLarge = false;   ///< loops are written out where that saves time
+  /// Sizes. A patch has `patchWords` whole words and `patchRest` bytes in a run.
+  Value pixelCount, width, height, outWidth, outputs, channels, kernelHeight, kernelWidth, strideY,
+      strideX, padTop, padLeft, rowStep, patchWords, patchRest, patchGroups;
 };
 } // namespace
 
+void Gemm::takeSizes() {
+  isLine = s.outHeight == 1 && s.height == 1 && s.kernelHeight == 1 && s.kernelWidth == 1 &&
+           !s.padElement && s.strideX == 1;
+  pixelCount = size(s.pixels());
+  channels = isLine && function ? Value() : size(s.groupChannels());
+  kernelHeight = isLine ? index(b, 1) : size(s.kernelHeight);
+  kernelWidth = isLine ? index(b, 1) : size(s.kernelWidth);
+  if (!isLine) {
+    width = size(s.width);
+    height = size(s.height);
+    outWidth = size(s.outWidth);
+    strideY = size(s.strideY);
+    strideX = size(s.strideX);
+    padTop = size(s.padTop);
+    padLeft = size(s.padLeft);
+  }
+  patchWords = size(patch.words());
+  patchRest = patch.rest() ? size(patch.rest()) : index(b, 0);
+  if (isLine && function)
+    channels = add(b, mul(b, patchWords, index(b, 4)), patchRest);
+  patchGroups = patch.rest() || !isLine ? size(patch.groups()) : patchWords;
+  if (function)
+    rowStep = isLine ? channels : mul(b, width, channels);
+}
+
 void Gemm::emit() {
-  Panels panels = packPanels(b, s, blocksOf(s.groupOutputs(), kernel.getRows()));
-  weights = panels.words;
+  SmallVector<Blocks, 4> blocks = blocksOf(s.groupOutputs(), kernel.getRows());
+  Emitter outside(s.op->getLoc(), s.op);
+  Panels panels = packPanels(outside, s, blocks);
   bias = takeBias(s.op);
-  blocks = panels.blocks;
   groupWords = panels.perGroup;
-  input = flatten(b, s.input);
-  steps = input.steps(s);
-  int64_t expanded = patch.groups() * 8 * pixels;
+  isLarge = !savesCode(s.op);
+  if (function) {
+    weights = function->buffer(panels.words);
+    bias = bias ? function->buffer(bias) : bias;
+    inputBytes = function->buffer(s.input);
+  } else {
+    weights = panels.words;
+    input = flatten(b, s.input);
+    inputBytes = input.buffer;
+    steps = input.steps(s);
+  }
+  takeSizes();
   Value zero = index(b, 0);
+  int64_t expanded = patch.groups() * 8 * pixels;
   auto view = [&](Type element, int64_t start, int64_t count) -> Value {
-    return memref::ViewOp::create(b, MemRefType::get({count}, element), scratchBytes,
-                                  index(b, start), ValueRange());
+    Value part = memref::ViewOp::create(outside, MemRefType::get({count}, element), scratchBytes,
+                                        index(outside, start), ValueRange());
+    return function ? function->buffer(part) : part;
   };
   words = view(b.getI32Type(), 0, expanded / 4);
   if (patch.rest())
@@ -90,75 +142,116 @@ void Gemm::emit() {
   if (s.padElement)
     copy = view(b.getI8Type(), expanded, patch.bytes());
 
+  // Blocks of all sizes there are, none of them where others suffice.
+  Value first = zero, start = zero;
+  Value perOutput = s.isWide() ? mul(b, patchGroups, index(b, 2)) : patchGroups;
+  for (int64_t rows = kernel.getRows(); rows > 0; --rows) {
+    int64_t count = 0;
+    for (Blocks &run : blocks)
+      count += run.rows == rows ? run.count : 0;
+    bool may = function && (rows == kernel.getRows() || rows == 2);
+    if (!count && !may)
+      continue;
+    Run run{rows, size(count), first, start};
+    runs.push_back(run);
+    first = add(b, first, mul(b, run.count, index(b, rows)));
+    start = add(b, start, mul(b, mul(b, run.count, index(b, rows)), perOutput));
+  }
+  outputs = first; // of a group
+  if (function)
+    return emitPixels(b, zero, zero);
   plainLoop(b, 0, s.groups, 1, [&](Emitter &gb, Value group) {
-    plainLoop(gb, 0, s.batch, 1, [&](Emitter &nb, Value n) {
-      // Pixels in order, over the ends of lines.
-      carryLoop(nb, 0, s.pixels(), pixels, {zero, zero},
-                [&](Emitter &pb, Value p, ValueRange at) -> SmallVector<Value> {
-                  Pixel first{at[0], at[1]};
-                  SmallVector<Pixel> all{first};
-                  Pixel next = first;
-                  for (int64_t j = 0; j < pixels; ++j) {
-                    // The last tile repeats the last pixel where there is none left.
-                    Value x = offsetBy(pb, next.x, 1);
-                    Pixel after{next.y, x};
-                    if (s.outHeight > 1) {
-                      Value wraps = arith::CmpIOp::create(pb, arith::CmpIPredicate::eq, x,
-                                                          index(pb, s.outWidth));
-                      after.x = arith::SelectOp::create(pb, wraps, index(pb, 0), x);
-                      after.y = arith::SelectOp::create(pb, wraps, offsetBy(pb, next.y, 1), next.y);
-                    }
-                    next = after;
-                    if (j + 1 == pixels)
-                      break;
-                    if (s.pixels() % pixels) {
-                      Value inside = arith::CmpIOp::create(pb, arith::CmpIPredicate::slt,
-                                                           offsetBy(pb, p, j + 1),
-                                                           index(pb, s.pixels()));
-                      after.x = arith::SelectOp::create(pb, inside, after.x, all.back().x);
-                      after.y = arith::SelectOp::create(pb, inside, after.y, all.back().y);
-                    }
-                    all.push_back(after);
-                  }
-                  plainLoop(pb, 0, pixels, 1, [&](Emitter &jb, Value j) {
-                    Pixel at = all[0];
-                    for (int64_t k = 1; k < pixels; ++k) {
-                      Value is = arith::CmpIOp::create(jb, arith::CmpIPredicate::eq, j, index(jb, k));
-                      at.x = arith::SelectOp::create(jb, is, all[k].x, at.x);
-                      at.y = arith::SelectOp::create(jb, is, all[k].y, at.y);
-                    }
-                    expandPatch(jb, n, group, j, at);
-                  });
-                  emitBlocks(pb, n, group, all);
-                  return {next.y, next.x};
-                });
-    });
+    plainLoop(gb, 0, s.batch, 1, [&](Emitter &nb, Value n) { emitPixels(nb, n, group); });
   });
-  s.op->erase();
+}
+
+/// Pixels in order, over the ends of lines.
+void Gemm::emitPixels(Emitter &b, Value n, Value group) {
+  Value zero = index(b, 0);
+  bool mayEnd = function ? pixels > 1 : s.pixels() % pixels != 0;
+  auto body = [&](Emitter &pb, Value p, ValueRange at) -> SmallVector<Value> {
+    Pixel first{at[0], at[1], p};
+    if (isLine)
+      first.x = p;
+    SmallVector<Pixel> all{first};
+    Pixel next = first;
+    for (int64_t j = 0; j < pixels; ++j) {
+      // The last tile repeats the last pixel where there is none left.
+      Value x = offsetBy(pb, next.x, 1);
+      Pixel after{next.y, x, offsetBy(pb, p, j + 1)};
+      if (!isLine && (function || s.outHeight > 1)) {
+        Value wraps = arith::CmpIOp::create(pb, arith::CmpIPredicate::eq, x, outWidth);
+        after.x = arith::SelectOp::create(pb, wraps, index(pb, 0), x);
+        after.y = arith::SelectOp::create(pb, wraps, offsetBy(pb, next.y, 1), next.y);
+      }
+      next = after;
+      if (j + 1 == pixels)
+        break;
+      if (mayEnd) {
+        Value inside = arith::CmpIOp::create(pb, arith::CmpIPredicate::slt, after.number, pixelCount);
+        after.x = arith::SelectOp::create(pb, inside, after.x, all.back().x);
+        after.y = arith::SelectOp::create(pb, inside, after.y, all.back().y);
+        after.number = isLine ? after.x
+                              : arith::SelectOp::create(pb, inside, after.number, all.back().number)
+                                    .getResult();
+      }
+      all.push_back(after);
+    }
+    plainLoop(pb, 0, pixels, 1, [&](Emitter &jb, Value j) {
+      Pixel at = all[0];
+      for (int64_t k = 1; k < pixels; ++k) {
+        Value is = arith::CmpIOp::create(jb, arith::CmpIPredicate::eq, j, index(jb, k));
+        at.x = arith::SelectOp::create(jb, is, all[k].x, at.x);
+        at.y = arith::SelectOp::create(jb, is, all[k].y, at.y);
+      }
+      expandPatch(jb, n, group, j, at);
+    });
+    emitBlocks(pb, n, group, all);
+    return {next.y, next.x};
+  };
+  if (isLine) // one number says where
+    loop(b, zero, pixelCount, pixels,
+         [&](Emitter &pb, Value p) { body(pb, p, {index(pb, 0), p}); });
+  else
+    carryLoop(b, zero, pixelCount, pixels, {zero, zero}, body);
 }
 
 /// Puts the patch of the result at `at` into scratch, as pixel `pixel` of the tile.
 void Gemm::expandPatch(Emitter &b, Value n, Value group, Value pixel, Pixel at) {
-  Value top = scaled(b, index(b, -s.padTop), at.y, s.strideY);
-  Value left = scaled(b, index(b, -s.padLeft), at.x, s.strideX);
+  if (function && isLine)
+    return expand(b, inputBytes, mul(b, at.x, channels), channels, pixel);
+  if (isLine) {
+    Value start = scaled(b, scaled(b, index(b, 0), n, steps.batch), at.x, steps.column);
+    start = scaled(b, start, group, s.groupChannels());
+    return expand(b, inputBytes, start, index(b, 0), pixel);
+  }
+  Value top = sub(b, mul(b, at.y, strideY), padTop), left = sub(b, mul(b, at.x, strideX), padLeft);
   auto inside = [&](Emitter &ib) {
+    if (function) {
+      Value start = add(ib, mul(ib, top, rowStep), mul(ib, left, channels));
+      return expand(ib, inputBytes, start, rowStep, pixel);
+    }
     Value start = scaled(ib, index(ib, 0), n, steps.batch);
     if (s.kernelHeight > 1 || s.height > 1)
       start = scaled(ib, start, top, steps.row);
     start = scaled(ib, start, left, steps.column);
     start = scaled(ib, start, group, s.groupChannels());
-    expand(ib, input.buffer, start, steps.row * s.dilationY, steps.column * s.dilationX, pixel);
+    expand(ib, inputBytes, start, index(ib, steps.row * s.dilationY), pixel);
   };
   if (!s.padElement)
     return inside(b);
-  auto fits = [&](Value first, int64_t size, int64_t reach) -> Value {
+  auto fits = [&](Value first, Value size, int64_t known, Value kernelSize, int64_t reach) -> Value {
     // Unsigned, what begins before the input is behind it, too.
-    return arith::CmpIOp::create(b, arith::CmpIPredicate::ult, first,
-                                 index(b, std::max<int64_t>(0, size - reach)));
+    Value end = function ? sub(b, size, offsetBy(b, kernelSize, -1))
+                         : index(b, std::max<int64_t>(0, known - reach));
+    if (function) // kernels larger than the input
+      end = arith::MaxSIOp::create(b, end, index(b, 0));
+    return arith::CmpIOp::create(b, arith::CmpIPredicate::ult, first, end);
   };
-  Value whole = fits(left, s.width, (s.kernelWidth - 1) * s.dilationX);
-  if (s.padTop || s.padBottom)
-    whole = arith::AndIOp::create(b, whole, fits(top, s.height, (s.kernelHeight - 1) * s.dilationY));
+  Value whole = fits(left, width, s.width, kernelWidth, (s.kernelWidth - 1) * s.dilationX);
+  if (function || s.padTop || s.padBottom)
+    whole = arith::AndIOp::create(
+        b, whole, fits(top, height, s.height, kernelHeight, (s.kernelHeight - 1) * s.dilationY));
   scf::IfOp::create(
       b, whole,
       [&](OpBuilder &builder, Location loc) {
@@ -169,41 +262,46 @@ void Gemm::expandPatch(Emitter &b, Value n, Value group, Value pixel, Pixel at) 
       [&](OpBuilder &builder, Location loc) {
         Emitter ib(loc, builder);
         copyPadded(ib, n, group, top, left);
-        expand(ib, copy, index(ib, 0), patch.columns * patch.length, patch.length, pixel);
+        expand(ib, copy, index(ib, 0), mul(ib, kernelWidth, channels), pixel);
         scf::YieldOp::create(ib);
       });
 }
 
 /// Copies the bytes of a patch that reaches over the border into scratch.
 void Gemm::copyPadded(Emitter &b, Value n, Value group, Value top, Value left) {
-  int64_t bytes = patch.perTap;
-  Value pad = arith::ConstantOp::create(b, s.padElement);
-  plainLoop(b, 0, s.kernelHeight, 1, [&](Emitter &yb, Value ky) {
+  Value pad = function ? function->constant(s.padElement)
+                       : arith::ConstantOp::create(b, s.padElement).getResult();
+  Value zero = index(b, 0);
+  loop(b, zero, kernelHeight, 1, [&](Emitter &yb, Value ky) {
     Value y = scaled(yb, top, ky, s.dilationY);
-    Value insideY = arith::CmpIOp::create(yb, arith::CmpIPredicate::ult, y, index(yb, s.height));
-    plainLoop(yb, 0, s.kernelWidth, 1, [&](Emitter &xb, Value kx) {
+    Value insideY = arith::CmpIOp::create(yb, arith::CmpIPredicate::ult, y, height);
+    loop(yb, zero, kernelWidth, 1, [&](Emitter &xb, Value kx) {
       Value x = scaled(xb, left, kx, s.dilationX);
       Value inside = arith::AndIOp::create(
-          xb, insideY, arith::CmpIOp::create(xb, arith::CmpIPredicate::ult, x, index(xb, s.width)));
-      Value to = scaled(xb, index(xb, 0), ky, s.kernelWidth * bytes);
-      to = scaled(xb, to, kx, bytes);
+          xb, insideY, arith::CmpIOp::create(xb, arith::CmpIPredicate::ult, x, width));
+      Value to = mul(xb, add(xb, mul(xb, ky, kernelWidth), kx), channels);
       scf::IfOp::create(
           xb, inside,
           [&](OpBuilder &builder, Location loc) {
             Emitter ib(loc, builder);
-            Value from = scaled(ib, index(ib, 0), n, steps.batch);
-            from = scaled(ib, from, y, steps.row);
-            from = scaled(ib, from, x, steps.column);
-            from = scaled(ib, from, group, bytes);
-            plainLoop(ib, 0, bytes, 1, [&](Emitter &cb, Value c) {
-              Value v = memref::LoadOp::create(cb, input.buffer, add(cb, from, c));
+            Value from;
+            if (function) {
+              from = add(ib, mul(ib, y, rowStep), mul(ib, x, channels));
+            } else {
+              from = scaled(ib, index(ib, 0), n, steps.batch);
+              from = scaled(ib, from, y, steps.row);
+              from = scaled(ib, from, x, steps.column);
+              from = scaled(ib, from, group, patch.perTap);
+            }
+            loop(ib, zero, channels, 1, [&](Emitter &cb, Value c) {
+              Value v = memref::LoadOp::create(cb, inputBytes, add(cb, from, c));
               memref::StoreOp::create(cb, v, copy, add(cb, to, c));
             });
             scf::YieldOp::create(ib);
           },
           [&](OpBuilder &builder, Location loc) {
             Emitter ib(loc, builder);
-            plainLoop(ib, 0, bytes, 1, [&](Emitter &cb, Value c) {
+            loop(ib, zero, channels, 1, [&](Emitter &cb, Value c) {
               memref::StoreOp::create(cb, pad, copy, add(cb, to, c));
             });
             scf::YieldOp::create(ib);
@@ -212,12 +310,10 @@ void Gemm::copyPadded(Emitter &b, Value n, Value group, Value top, Value left) {
   });
 }
 
-/// Expands a patch to 16 bits. A group of four bytes becomes two words for each
-/// pixel of the tile: bytes 0 and 2 of all pixels, then bytes 1 and 3.
-void Gemm::expand(Emitter &b, Value bytes, Value start, int64_t rowStep, int64_t columnStep,
-                  Value pixel) {
-  int64_t unroll = std::max<int64_t>(1, unrolling(patch.words(), 4));
-  int64_t wholeWords = patch.words() / unroll * unroll;
+/// Expands a patch to 16 bits, whose rows lie `rowStep` apart. A group of four bytes
+/// becomes two words for each pixel of the tile: bytes 0 and 2 of all pixels, then
+/// bytes 1 and 3.
+void Gemm::expand(Emitter &b, Value bytes, Value start, Value rowStep, Value pixel) {
   auto some = [&](Emitter &wb, Value from, Value to, int64_t count) {
     SmallVector<Value> loaded;
     for (int64_t u = 0; u < count; ++u)
@@ -228,10 +324,34 @@ void Gemm::expand(Emitter &b, Value bytes, Value start, int64_t rowStep, int64_t
         memref::StoreOp::create(wb, pair, words, offsetBy(wb, to, (2 * u + half) * pixels));
       }
   };
+  Value zero = index(b, 0);
+  if (function) {
+    Value perRun = mul(b, patchWords, index(b, 2 * pixels));
+    loop(b, zero, kernelHeight, 1, [&](Emitter &yb, Value ky) {
+      Value from = add(yb, start, mul(yb, ky, rowStep));
+      Value to = add(yb, pixel, mul(yb, ky, perRun)), whole = zero;
+      auto words = [&](Emitter &wb, Value w, int64_t count) {
+        some(wb, scaled(wb, from, w, 4), scaled(wb, to, w, 2 * pixels), count);
+      };
+      if (isLarge) {
+        whole = arith::AndIOp::create(yb, patchWords, index(yb, -4));
+        loop(yb, zero, whole, 4, [&](Emitter &wb, Value w) { words(wb, w, 4); });
+      }
+      loop(yb, whole, patchWords, 1, [&](Emitter &wb, Value w) { words(wb, w, 1); });
+    });
+    if (patch.rest())
+      expandRest(b, bytes, start, rowStep, pixel);
+    return;
+  }
+  int64_t unroll = std::max<int64_t>(1, unrolling(patch.words(), 4));
+  int64_t wholeWords = patch.words() / unroll * unroll;
+  // Positions that are not joined to one run lie side by side in the input.
+  int64_t columnStep = bytes == copy ? patch.length : steps.column * s.dilationX;
+  int64_t lineStep = getConstantIntValue(rowStep).value_or(0);
   if (patch.words())
     plainLoop(b, 0, patch.rows, 1, [&](Emitter &yb, Value ky) {
       plainLoop(yb, 0, patch.columns, 1, [&](Emitter &xb, Value kx) {
-        Value from = scaled(xb, scaled(xb, start, ky, rowStep), kx, columnStep);
+        Value from = scaled(xb, scaled(xb, start, ky, lineStep), kx, columnStep);
         int64_t perRun = patch.words() * 2 * pixels;
         Value to = scaled(xb, scaled(xb, pixel, ky, patch.columns * perRun), kx, perRun);
         plainLoop(xb, 0, wholeWords, unroll, [&](Emitter &wb, Value w) {
@@ -246,7 +366,7 @@ void Gemm::expand(Emitter &b, Value bytes, Value start, int64_t rowStep, int64_t
   for (int64_t run = 0; run < patch.runs(); ++run)
     for (int64_t byte = 0; byte < patch.rest(); ++byte) {
       int64_t k = first + run * patch.rest() + byte;
-      int64_t from = run / patch.columns * rowStep + run % patch.columns * columnStep +
+      int64_t from = run / patch.columns * lineStep + run % patch.columns * columnStep +
                      patch.words() * 4 + byte;
       Value v = memref::LoadOp::create(b, bytes, offsetBy(b, start, from));
       v = arith::ExtSIOp::create(b, b.getI16Type(), v);
@@ -257,29 +377,54 @@ void Gemm::expand(Emitter &b, Value bytes, Value start, int64_t rowStep, int64_t
     }
 }
 
+/// The bytes behind the whole words of all rows, of which any number may be left.
+void Gemm::expandRest(Emitter &b, Value bytes, Value start, Value rowStep, Value pixel) {
+  Value zero = index(b, 0), wholeBytes = mul(b, patchWords, index(b, 4));
+  Value first = mul(b, kernelHeight, wholeBytes), place = mul(b, pixel, index(b, 2));
+  loop(b, zero, kernelHeight, 1, [&](Emitter &yb, Value ky) {
+    Value from = add(yb, add(yb, start, wholeBytes), mul(yb, ky, rowStep));
+    Value row = add(yb, first, mul(yb, ky, patchRest));
+    loop(yb, zero, patchRest, 1, [&](Emitter &cb, Value byte) {
+      Value v = memref::LoadOp::create(cb, bytes, add(cb, from, byte));
+      v = arith::ExtSIOp::create(cb, cb.getI16Type(), v);
+      // As above: four bytes are 4 * pixels halves.
+      Value k = add(cb, row, byte);
+      auto bits = [&](int64_t shift, int64_t mask) -> Value {
+        Value x = shift ? arith::ShRUIOp::create(cb, k, index(cb, shift)).getResult() : k;
+        return mask ? arith::AndIOp::create(cb, x, index(cb, mask)).getResult() : x;
+      };
+      Value to = add(cb, place, bits(1, 1));
+      to = scaled(cb, to, bits(0, 1), 2 * pixels);
+      to = scaled(cb, to, bits(2, 0), 4 * pixels);
+      memref::StoreOp::create(cb, v, halves, to);
+    });
+  });
+}
+
 void Gemm::emitBlocks(Emitter &b, Value n, Value group, ArrayRef<Pixel> at) {
-  int64_t perOutput = patch.groups() * (s.isWide() ? 2 : 1);
-  for (const Blocks &run : blocks) {
-    plainLoop(b, 0, run.count, 1, [&](Emitter &ob, Value block) {
-      Value weight = scaled(ob, index(ob, run.start), group, groupWords);
-      weight = scaled(ob, weight, block, perOutput * run.rows);
-      Value output = scaled(ob, index(ob, run.first), group, s.groupOutputs());
+  Value perOutput = s.isWide() ? mul(b, patchGroups, index(b, 2)) : patchGroups;
+  for (const Run &run : runs)
+    loop(b, index(b, 0), run.count, 1, [&](Emitter &ob, Value block) {
+      Value weight = scaled(ob, run.start, group, groupWords);
+      weight = add(ob, weight, mul(ob, block, mul(ob, perOutput, index(ob, run.rows))));
+      Value output = scaled(ob, run.first, group, s.groupOutputs());
       output = scaled(ob, output, block, run.rows);
       emitTile(ob, run.rows, n, output, weight, at);
     });
-  }
 }
 
 /// The sums of `rows` outputs from `output` on at all pixels, and their stores.
 void Gemm::emitTile(Emitter &b, int64_t rows, Value n, Value output, Value weight,
                     ArrayRef<Pixel> at) {
-  int64_t total = patch.groups(), unroll = unrolling(total, 6);
   SmallVector<Value> sums;
   for (int64_t r = 0; r < rows; ++r)
     sums.append(pixels, startOf(b, bias, offsetBy(b, output, r)));
   if (!s.isWide()) {
-    auto dot = dlc::arm_dsp::DotOp::create(b, weights, weight, words, index(b, 0), sums, rows,
-                                           pixels, total, unroll);
+    auto dot = function ? dlc::arm_dsp::DotOp::create(b, weights, weight, words, index(b, 0), sums,
+                                                      rows, pixels, 0, isLarge ? 8 : 2, patchGroups)
+                        : dlc::arm_dsp::DotOp::create(b, weights, weight, words, index(b, 0), sums,
+                                                      rows, pixels, patch.groups(),
+                                                      unrolling(patch.groups(), 6));
     sums.assign(dot.getResults().begin(), dot.getResults().end());
   } else {
     sums = wideSums(b, weight, sums, rows);
@@ -291,11 +436,18 @@ void Gemm::emitTile(Emitter &b, int64_t rows, Value n, Value output, Value weigh
   SmallVector<SmallVector<Value>> places;
   for (int64_t r = 0; r < rows; ++r)
     for (int64_t j = 0; j < pixels; ++j) {
-      places.push_back(s.at(n, at[j].y, at[j].x, offsetBy(b, output, r)));
-      results.push_back(applyEpilogue(b, s.op, sums[r * pixels + j], places.back()));
+      Value channel = offsetBy(b, output, r), sum = sums[r * pixels + j];
+      if (function) {
+        places.push_back({add(b, mul(b, at[j].number, outputs), channel)});
+        results.push_back(function->applyEpilogue(b, sum, places.back()[0], channel));
+      } else {
+        places.push_back(s.at(n, at[j].y, at[j].x, channel));
+        results.push_back(applyEpilogue(b, s.op, sum, places.back()));
+      }
     }
+  Value out = function ? function->buffer(s.out) : s.out;
   for (auto [result, place] : llvm::zip_equal(results, places))
-    memref::StoreOp::create(b, result, s.out, place);
+    memref::StoreOp::create(b, result, out, place);
 }
 
 /// The same sums with weights of 16 bits, by intrinsics.
@@ -333,6 +485,9 @@ int64_t dlc::kernels::dsp::gemmScratch(const Shape &s, nn::KernelAttr kernel) {
   return patch.groups() * 8 * kernel.getColumns() + (s.padElement ? patch.bytes() : 0);
 }
 
-void dlc::kernels::dsp::emitGemm(const Shape &s, nn::KernelAttr kernel, Value scratch) {
-  Gemm(s, kernel, scratch).emit();
+void dlc::kernels::dsp::emitGemm(const Shape &s, nn::KernelAttr kernel, Value scratch,
+                                 KernelFunction *function) {
+  Gemm(s, kernel, scratch, function).emit();
+  if (!function)
+    s.op->erase();
 }
