@@ -4,6 +4,7 @@
 #include "codegen/ArmDSPToLLVM.h"
 #include "codegen/ExpandFloats.h"
 #include "codegen/LowerMve.h"
+#include "codegen/ParallelCalls.h"
 #include "codegen/TargetMachine.h"
 #include "dialects/RT/RT.h"
 #include "mlir/Conversion/AffineToStandard/AffineToStandard.h"
@@ -236,6 +237,7 @@ LogicalResult codegen::lowerToLLVM(ModuleOp module) {
   manager.addPass(createCanonicalizerPass());
   if (failed(manager.run(module)))
     return failure();
+  codegen::lowerParallelCalls(module);
   module->setAttr(LLVM::LLVMDialect::getDataLayoutAttrName(),
                   StringAttr::get(module->getContext(), layout));
   module->setAttr(LLVM::LLVMDialect::getTargetTripleAttrName(),

@@ -112,6 +112,12 @@ OwningOpRef<ModuleOp> dlc::compileToLastIR(MLIRContext &context,
     exitCode = kBadUsage;
     return {};
   }
+  if (options.threads > 1 && !target->getHosted()) {
+    llvm::errs() << "dlc-compile: error: --threads=" << options.threads << ": " << target->getName()
+                 << " runs firmware, which has one thread; leave the option out\n";
+    exitCode = kBadUsage;
+    return {};
+  }
   Progress progress;
   progress.stage("import");
   ImportOptions import;

@@ -47,7 +47,7 @@ struct SharedFlags {
                             cl::desc("change what no tensor owns between layers"), cl::cat(category)};
   cl::opt<bool> profile{"profile", cl::desc("call dlc_profile_begin/end per layer"),
                         cl::cat(category)};
-  cl::opt<unsigned> threads{"threads", cl::desc("split work for N threads"),
+  cl::opt<unsigned> threads{"threads", cl::desc("split work for N threads (hosted targets)"),
                             cl::init(1), cl::cat(category)};
 };
 

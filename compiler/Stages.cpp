@@ -112,6 +112,7 @@ static void buildMemory(OpPassManager &pm) {
   pm.addPass(dlc::createPoisonArena());
   pm.addPass(createCSEPass()); // buffers in one place become one
   pm.addPass(dlc::createOutlineLayers());
+  pm.addPass(dlc::createSplitLayers());
   cleanUp(pm);
 }
 

@@ -383,6 +383,30 @@ def OutlineLayers : Pass<"dlc-outline-layers", "::mlir::ModuleOp"> {
   let dependentDialects = ["::mlir::func::FuncDialect"];
 }
 
+def SplitLayers : Pass<"dlc-split-layers", "::mlir::ModuleOp"> {
+  let summary = "parts of large layers for threads";
+  let description = [{
+    With `rt.threads` = N a layer of one contraction or linalg operation that has
+    work enough calls NAME_layer_K_part, which does one of at most N parts of the
+    result (rows, else channels). The attribute `rt.tasks` says that a call of this
+    function means all its parts, in any order, perhaps at the same time
+    (`dlc_parallel_for` of the runtime). Results do not depend on N: no sum is cut.
+
+    ```mlir
+    func.func private @m_layer_3(%x: memref<64x8xf32>, ...) attributes {rt.layer = ...} {
+      nn.matmul ins(%x, %w : ...) outs(%y : ...)
+    // becomes, with rt.threads = 2
+    func.func private @m_layer_3_part(%i: index, %x: memref<64x8xf32>, ...)
+        attributes {rt.tasks = 2 : i64} {
+      scf.index_switch %i
+      case 0 { nn.matmul ins(%rows_0_to_31, %w ...) }
+      default { nn.matmul ins(%rows_32_to_63, %w ...) }
+    ```
+  }];
+  let dependentDialects = ["::mlir::func::FuncDialect", "::mlir::scf::SCFDialect",
+                           "::mlir::memref::MemRefDialect", "::mlir::arith::ArithDialect"];
+}
+
 def LowerCopies : Pass<"dlc-lower-copies", "::mlir::ModuleOp"> {
   let summary = "copies of strided buffers become loops, of equal elements fills";
   let description = [{

@@ -205,6 +205,7 @@ private:
   mlir::LogicalResult printSwitch(mlir::scf::IndexSwitchOp op);
   mlir::LogicalResult printCall(mlir::func::CallOp op);
   mlir::LogicalResult printRuntimeCall(mlir::func::CallOp op);
+  mlir::LogicalResult printParallelCall(mlir::func::CallOp op, mlir::func::FuncOp part);
   mlir::LogicalResult printAssert(mlir::cf::AssertOp op);
   /// Ends the function with a status.
   void printEarlyEnd(const std::string &condition, const std::string &status);

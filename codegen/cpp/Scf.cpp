@@ -350,10 +350,37 @@ LogicalResult Printer::printRuntimeCall(func::CallOp op) {
   return success();
 }
 
+/// A function that consists of parts: its arguments in a structure, which a lambda
+/// without captures unpacks.
+LogicalResult Printer::printParallelCall(func::CallOp op, func::FuncOp part) {
+  callsRuntime = true;
+  llvm::SmallVector<std::string> fields, args, loads{"static_cast<" + typeName(op.getOperand(0).getType()) + ">(index)"};
+  for (auto [i, operand] : llvm::enumerate(op.getOperands().drop_front())) {
+    auto type = dyn_cast<MemRefType>(operand.getType());
+    if (!type || !type.hasStaticShape() || !type.getLayout().isIdentity())
+      return unsupported(*op, "parts take contiguous buffers of static shape");
+    std::string field = "p" + std::to_string(i);
+    fields.push_back(pointerName(type.getElementType(), !isWritten(part.getArgument(i + 1))) + field + ";");
+    args.push_back(at(buffer(operand), true).text);
+    loads.push_back("c." + field);
+  }
+  flushReads();
+  std::string count = std::to_string(part->getAttrOfType<IntegerAttr>(rt::kTasks).getInt());
+  line() << "struct Context { " << llvm::join(fields, " ") << " };\n";
+  line() << "Context context = {" << llvm::join(args, ", ") << "};\n";
+  line() << "dlc_parallel_for([](void *argument, size_t index) {\n";
+  line() << "  const Context &c = *static_cast<const Context *>(argument);\n";
+  line() << "  " << symbols.lookup(op.getCallee()) << "(" << llvm::join(loads, ", ") << ");\n";
+  line() << "}, &context, " << count << ");\n";
+  return success();
+}
+
 LogicalResult Printer::printCall(func::CallOp op) {
   auto function = SymbolTable::lookupNearestSymbolFrom<func::FuncOp>(op, op.getCalleeAttr());
   if (function && function.isExternal())
     return printRuntimeCall(op);
+  if (function && function->hasAttr(rt::kTasks))
+    return printParallelCall(op, function);
   llvm::SmallVector<std::string> args;
   for (Value operand : op.getOperands()) {
     auto type = dyn_cast<MemRefType>(operand.getType());

@@ -30,6 +30,7 @@ inline constexpr llvm::StringLiteral kArenaBytes = "rt.arena_bytes";
 inline constexpr llvm::StringLiteral kArenaLowerBound =
     "rt.arena_lower_bound_bytes";
 inline constexpr llvm::StringLiteral kLayer = "rt.layer";
+inline constexpr llvm::StringLiteral kTasks = "rt.tasks";
 inline constexpr llvm::StringLiteral kBytes = "rt.bytes";
 inline constexpr llvm::StringLiteral kOutputBlock = "rt.output_block";
 inline constexpr llvm::StringLiteral kOnError = "rt.on_error";

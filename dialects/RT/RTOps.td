@@ -23,7 +23,9 @@ def RT_Dialect : Dialect {
     - `rt.is_input`, `rt.is_output` (memref.view, unit): where the arena holds one
     - `rt.optimize` (module): "speed", "size" or "ram"; `rt.requant`: "onnx", "tflite" or "single"
     - `rt.profile` (module, unit): layers call dlc_profile_begin/end
-    - `rt.threads` (module, i64)
+    - `rt.threads` (module, i64): most parts that a layer is cut into
+    - `rt.tasks` (private function, i64): a call means one call for each value of the
+      first argument below that, in any order, perhaps at the same time
     - `rt.inputs`, `rt.outputs` (entry function): arrays of dictionaries {name}
     - `rt.arena_bytes`, `rt.arena_lower_bound_bytes` (entry function, i64)
     - `rt.arena` (argument): the arena
