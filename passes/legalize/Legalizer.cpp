@@ -250,7 +250,7 @@ static LogicalResult checkScalesOnly(func::FuncOp func) {
   WalkResult walked = func.walk([&](Operation *op) {
     StringRef dialect = op->getDialect() ? op->getDialect()->getNamespace() : "";
     if ((dialect != "arith" && dialect != "math" && dialect != "nn") ||
-        isa<CastOpInterface, arith::ConstantOp, arith::SelectOp>(op) ||
+        isa<arith::BitcastOp, arith::ConstantOp, arith::SelectOp>(op) ||
         (llvm::none_of(op->getOperands(), isScale) && llvm::none_of(op->getResults(), isScale)))
       return WalkResult::advance();
     auto diag = emitError(op->getLoc()) << "elements of type float8e8m0 cannot be computed with";
