@@ -164,8 +164,8 @@ void addToAccumulator(const Layer &l, ArrayRef<int64_t> addends) {
 
 struct FoldChannels : dlc::impl::FoldChannelsBase<FoldChannels> {
   llvm::DenseMap<Value, Known> known;
-  // Behind pointers, for references to entries outlive new ones.
-  llvm::DenseMap<Value, std::unique_ptr<llvm::BitVector>> live;
+  // By Value::getAsOpaquePointer(), and no DenseMap: references to entries outlive new ones.
+  std::unordered_map<void *, llvm::BitVector> live;
 
   /// Operations that keep every channel of operand 0 in its place.
   static bool isTied(Operation *op) {
@@ -284,10 +284,7 @@ struct FoldChannels : dlc::impl::FoldChannelsBase<FoldChannels> {
   //===--- readers, backwards ---===//
 
   llvm::BitVector &liveOf(Value v) {
-    std::unique_ptr<llvm::BitVector> &entry = live[v];
-    if (!entry)
-      entry = std::make_unique<llvm::BitVector>(std::max<int64_t>(lastDim(v), 0));
-    return *entry;
+    return live.try_emplace(v.getAsOpaquePointer(), std::max<int64_t>(lastDim(v), 0)).first->second;
   }
   /// Adds readers; returns whether that changed anything.
   bool mark(Value v, const llvm::BitVector &bits) {
@@ -370,17 +367,17 @@ struct FoldChannels : dlc::impl::FoldChannelsBase<FoldChannels> {
   SmallVector<int64_t> keptOf(Value v) {
     int64_t n = lastDim(v);
     SmallVector<int64_t> kept;
-    auto it = live.find(v);
-    if (n <= 0 || it == live.end() || it->second->all()) {
+    auto it = live.find(v.getAsOpaquePointer());
+    if (n <= 0 || it == live.end() || it->second.all()) {
       for (int64_t i = 0; i < std::max<int64_t>(n, 0); ++i)
         kept.push_back(i);
       return kept;
     }
-    int64_t want = std::max<int64_t>(it->second->count(), 1);
+    int64_t want = std::max<int64_t>(it->second.count(), 1);
     want = std::min(n, (want + 3) / 4 * 4);
-    int64_t spare = want - it->second->count();
+    int64_t spare = want - it->second.count();
     for (int64_t i = 0; i < n; ++i)
-      if (it->second->test(i) || (spare > 0 && spare--))
+      if (it->second.test(i) || (spare > 0 && spare--))
         kept.push_back(i);
     return kept;
   }
