@@ -410,9 +410,7 @@ FailureOr<ModelInfo> codegen::collectModelInfo(ModuleOp module) {
   return Collector(module).collect();
 }
 
-std::string codegen::cIdentifier(StringRef text) {
-  // Keywords of C11 and C++17, and the macro-like names of their headers that a
-  // parameter could meet.
+bool codegen::isReservedWord(StringRef text) {
   static const llvm::StringSet<> reserved = {
       "alignas", "alignof", "and", "and_eq", "asm", "atomic_cancel", "auto",
       "bitand", "bitor", "bool", "break", "case", "catch", "char", "char16_t",
@@ -429,6 +427,10 @@ std::string codegen::cIdentifier(StringRef text) {
       "typeof", "union", "unsigned", "using", "virtual", "void", "volatile",
       "wchar_t", "while", "xor", "xor_eq", "linux", "unix", "i386", "near", "far",
       "complex", "imaginary", "I", "noreturn", "errno", "main"};
+  return reserved.contains(text);
+}
+
+std::string codegen::cIdentifier(StringRef text) {
   std::string result;
   for (char c : text)
     result += llvm::isAlnum(c) ? c : '_';
@@ -447,7 +449,7 @@ std::string codegen::cIdentifier(StringRef text) {
   if (llvm::isDigit(tidy.front()))
     tidy = "m" + tidy;
   StringRef type(tidy);
-  if (reserved.contains(tidy) || type.starts_with("dlc_") || type.ends_with("_t"))
+  if (isReservedWord(tidy) || type.starts_with("dlc_") || type.ends_with("_t"))
     tidy = "m_" + tidy;
   return tidy;
 }

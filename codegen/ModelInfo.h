@@ -76,6 +76,8 @@ struct ModelInfo {
 /// Collects the facts of a module of the last IR, before it is lowered.
 mlir::FailureOr<ModelInfo> collectModelInfo(mlir::ModuleOp module);
 
+/// Whether `text` is a keyword of C11 or C++17, or a macro-like name of their headers.
+bool isReservedWord(llvm::StringRef text);
 /// `text` as a C and C++ identifier: other characters become '_', reserved words
 /// and names that start with a digit get a prefix.
 std::string cIdentifier(llvm::StringRef text);

@@ -1,8 +1,9 @@
 // This file parses dlc-compile's command line; the only home of cl::opt.
 #include "compiler/Options.h"
 
+#include "codegen/ModelInfo.h"
+
 #include "llvm/ADT/StringExtras.h"
-#include "llvm/ADT/StringSet.h"
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/FormatVariadic.h"
 #include "llvm/Support/Path.h"
@@ -351,21 +352,10 @@ bool dlc::parseRunCommandLine(int argc, char **argv, RunOptions &result, int &ex
 }
 
 std::string dlc::makeIdentifier(StringRef text) {
-  static const StringSet<> keywords = {
-      "auto", "break", "case", "char", "const", "continue", "default", "do",
-      "double", "else", "enum", "extern", "float", "for", "goto", "if", "inline",
-      "int", "long", "register", "restrict", "return", "short", "signed",
-      "sizeof", "static", "struct", "switch", "typedef", "union", "unsigned",
-      "void", "volatile", "while", "alignas", "alignof", "and", "asm", "bool",
-      "catch", "class", "constexpr", "decltype", "delete", "explicit", "export",
-      "false", "friend", "mutable", "namespace", "new", "noexcept", "not",
-      "nullptr", "operator", "or", "private", "protected", "public", "template",
-      "this", "throw", "true", "try", "typeid", "typename", "using", "virtual",
-      "xor", "main", "dlc"};
   std::string result;
   for (char c : text)
     result += isAlnum(c) && static_cast<unsigned char>(c) < 128 ? c : '_';
-  if (result.empty() || isDigit(result[0]) || keywords.contains(result))
+  if (result.empty() || isDigit(result[0]) || codegen::isReservedWord(result) || result == "dlc")
     result = "m_" + result;
   return result;
 }

@@ -76,15 +76,10 @@ LogicalResult Legalizer::lowerNode(onnx::NodeOp op, OpBuilder &builder) {
   if (failed(node.loadInputs()))
     return failure();
   dlc::nn::DequantizeOp quantized;
-  bool selects = dlc::legalize::selectsElements(op.getDomain(), op.getOpType());
-  if (op.getOpType() == "Resize" || op.getOpType() == "Upsample") {
-    auto mode = node.str("mode", "nearest");
-    auto transform = node.str("coordinate_transformation_mode", "half_pixel");
-    if (failed(mode) || failed(transform))
-      return failure();
-    selects = *mode == "nearest" && *transform != "tf_crop_and_resize";
-  }
-  if (selects && node.has(0))
+  auto selects = dlc::legalize::selectsElements(node);
+  if (failed(selects))
+    return failure();
+  if (*selects && node.has(0))
     quantized = node.in(0).getDefiningOp<dlc::nn::DequantizeOp>();
   if (quantized && quantized.isPerTensor())
     node.setInput(0, quantized.getInput());

@@ -282,16 +282,11 @@ static LogicalResult lowerCompress(Node &n) {
   if (!n.elementType(1).isInteger(1) || n.rank(1) != 1)
     return n.error("the condition must be a boolean vector");
   Value x = n.in(0), condition = n.in(1);
-  int64_t axis = 0;
-  if (n.hasAttr("axis")) {
-    auto value = n.i64("axis");
-    if (failed(value))
-      return failure();
-    auto at = n.axis(*value, n.rank(0));
-    if (failed(at))
-      return failure();
-    axis = *at;
-  } else {
+  auto given = n.optionalAxis(n.rank(0));
+  if (failed(given))
+    return failure();
+  int64_t axis = given->value_or(0);
+  if (!*given) {
     OpFoldResult all = n.product(n.sizes(x));
     x = n.reshape(x, all);
   }

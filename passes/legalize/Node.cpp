@@ -290,6 +290,18 @@ Region *Node::graph(StringRef name) {
   return nullptr;
 }
 
+FailureOr<std::optional<int64_t>> Node::optionalAxis(int64_t rank) {
+  if (!hasAttr("axis"))
+    return std::optional<int64_t>();
+  auto value = i64("axis");
+  if (failed(value))
+    return failure();
+  auto normal = axis(*value, rank);
+  if (failed(normal))
+    return failure();
+  return std::optional<int64_t>(*normal);
+}
+
 FailureOr<int64_t> Node::axis(int64_t value, int64_t rank, bool end) {
   if (value < -rank || value >= rank + (end ? 1 : 0)) {
     (void)error("axis " + Twine(value) + " is out of range for rank " +

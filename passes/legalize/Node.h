@@ -98,6 +98,9 @@ public:
   /// An axis in [-rank, rank) (or [-rank, rank] with `end`), made non-negative:
   /// negative ones count from `rank`.
   FailureOr<int64_t> axis(int64_t value, int64_t rank, bool end = false);
+  /// The attribute `axis` for an input of `rank`, where a node without it means the
+  /// flattened input.
+  FailureOr<std::optional<int64_t>> optionalAxis(int64_t rank);
   /// Axes from an attribute (`attrName`, old opsets) or from the constant input
   /// `inputIndex`, normalized against `rank`, unsorted, duplicates refused.
   /// Empty optional when neither is given.

@@ -60,13 +60,22 @@ const OpEntry *dlc::legalize::lookUp(llvm::StringRef domain, llvm::StringRef nam
   return nullptr;
 }
 
-bool dlc::legalize::selectsElements(llvm::StringRef domain, llvm::StringRef name) {
+FailureOr<bool> dlc::legalize::selectsElements(Node &n) {
   static const llvm::StringSet<> names = {
       "DepthToSpace", "Dropout",   "Expand",    "Flatten",   "Gather",        "GatherElements",
       "GatherND",     "Identity",  "MaxPool",   "ReduceMax", "GlobalMaxPool", "ReduceMin",
       "Reshape",      "Slice",     "Split",     "Squeeze",   "SpaceToDepth",  "Tile",
       "Transpose",    "Unsqueeze", "TopK",      "Compress",  "ReverseSequence"};
-  return domain.empty() && names.contains(name);
+  if (!n.op.getDomain().empty())
+    return false;
+  if (n.opType() != "Resize" && n.opType() != "Upsample")
+    return names.contains(n.opType());
+  auto mode = n.str("mode", "nearest");
+  auto transform = n.str("coordinate_transformation_mode", "half_pixel");
+  if (failed(mode) || failed(transform))
+    return mlir::failure();
+  // tf_crop_and_resize extrapolates with a value of its own.
+  return *mode == "nearest" && *transform != "tf_crop_and_resize";
 }
 
 void dlc::legalize::printOpList(llvm::raw_ostream &os) {

@@ -23,8 +23,8 @@ inline constexpr int kLatest = 1 << 20;
 const OpEntry *lookUp(llvm::StringRef domain, llvm::StringRef name, int64_t opset);
 /// Whether every element of the operator's first result is an element of its
 /// first input, chosen by position or by order: then a quantized input is
-/// handled as integers.
-bool selectsElements(llvm::StringRef domain, llvm::StringRef name);
+/// handled as integers. Fails on attributes that cannot be read.
+FailureOr<bool> selectsElements(Node &n);
 /// All entries, ordered by domain, name and opset.
 llvm::ArrayRef<OpEntry> allOps();
 

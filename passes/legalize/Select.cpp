@@ -139,16 +139,12 @@ static LogicalResult lowerUnique(Node &n) {
   Value x = n.in(0);
   SmallVector<OpFoldResult> sizes = n.sizes(x);
   OpFoldResult one = n.b.getIndexAttr(1), rows, width = one;
-  int64_t axis = 0;
+  auto given = n.optionalAxis(n.rank(0));
+  if (failed(given))
+    return failure();
+  int64_t axis = given->value_or(0);
   SmallVector<int64_t> order; // axis first
-  if (n.hasAttr("axis")) {
-    auto value = n.i64("axis");
-    if (failed(value))
-      return failure();
-    auto at = n.axis(*value, n.rank(0));
-    if (failed(at))
-      return failure();
-    axis = *at;
+  if (*given) {
     order.push_back(axis);
     for (int64_t d = 0; d < n.rank(0); ++d)
       if (d != axis) {
