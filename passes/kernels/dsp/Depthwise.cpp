@@ -196,8 +196,9 @@ void Depthwise::emitGroup(Emitter &b, Value n, Value channel, int64_t count) {
   };
   plainLoop(b, 0, s.outHeight, 1, [&](Emitter &yb, Value y) {
     Value first = scaled(yb, index(yb, 0), y, s.strideY), end = offsetBy(yb, first, height);
-    Value begin = offsetBy(yb, first, height - fresh);
+    Value begin = index(yb, 0); // the first line of results needs all lines of the kernel
     if (s.outHeight > 1) {
+      begin = offsetBy(yb, first, height - fresh);
       Value isFirst = arith::CmpIOp::create(yb, arith::CmpIPredicate::eq, y, index(yb, 0));
       begin = arith::SelectOp::create(yb, isFirst, index(yb, 0), begin);
     }
