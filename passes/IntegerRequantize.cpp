@@ -54,7 +54,7 @@ struct Requantizer {
   Value convert(ImplicitLocOpBuilder &b, Value result) {
     auto q = readQuantization(body, result);
     auto linear = q ? readLinear(body, q->x) : std::nullopt;
-    if (!linear || linear->terms.empty() || linear->terms.size() > 2 || q->zero.size() != 1)
+    if (!linear || linear->terms.empty() || q->zero.size() != 1)
       return {};
     auto scaled = [&](const Numbers &n) {
       return combine(n, q->scale, [](double a, double s) { return a / s; });
@@ -78,9 +78,114 @@ struct Requantizer {
       if (lo >= hi)
         return {};
     }
-    if (linear->terms.size() == 1)
+    if (linear->terms.size() == 1 &&
+        (!linear->terms[0].other || agrees(*linear, q->zero[0], lo, hi, result)))
       return convertSingle(b, *linear, q->zero[0], lo, hi, result.getType());
-    return convertPair(b, *linear, q->zero[0], lo, hi, result);
+    if (linear->terms.size() == 2)
+      if (Value pair = convertPair(b, *linear, q->zero[0], lo, hi, result))
+        return pair;
+    return convertSum(b, *linear, q->zero[0], lo, hi, result);
+  }
+
+  /// Smallest and largest value of a term's integer.
+  std::optional<std::pair<Numbers, Numbers>> rangeOf(const Linear::Term &t) {
+    auto range = body.range(t.leaf);
+    if (!range || !t.other)
+      return range;
+    auto other = body.range(t.other);
+    if (!other || range->first.size() != 1 || other->first.size() != 1)
+      return std::nullopt;
+    double least = INFINITY, most = -INFINITY;
+    for (double x : {range->first[0] - t.zero, range->second[0] - t.zero})
+      for (double y : {other->first[0] - t.otherZero, other->second[0] - t.otherZero})
+        least = std::min(least, x * y), most = std::max(most, x * y);
+    return std::make_pair(Numbers(least), Numbers(most));
+  }
+
+  /// The integer of a term.
+  Value integerOf(ImplicitLocOpBuilder &b, const Linear::Term &t) {
+    if (!t.other)
+      return t.leaf;
+    auto range = rangeOf(t);
+    Type type = range && range->first[0] >= INT32_MIN && range->second[0] <= INT32_MAX
+                    ? b.getI32Type() : b.getI64Type();
+    auto centered = [&](Value v, int64_t zero) -> Value {
+      v = arith::ExtSIOp::create(b, type, v);
+      return zero ? arith::SubIOp::create(b, v, arith::ConstantOp::create(b, b.getIntegerAttr(type, zero)))
+                        .getResult()
+                  : v;
+    };
+    return arith::MulIOp::create(b, centered(t.leaf, t.zero), centered(t.other, t.otherZero));
+  }
+
+  /// Whether the exact results are those of the float operations, for all pairs of 8-bit
+  /// integers but a handful next to ties. True for other widths, where floats have fewer
+  /// bits than the result needs.
+  bool agrees(const Linear &l, int64_t zero, int64_t lo, int64_t hi, Value result) {
+    SmallVector<Value> leaves;
+    for (const Linear::Term &t : l.terms)
+      for (Value v : {t.leaf, t.other})
+        if (v && !llvm::is_contained(leaves, v))
+          leaves.push_back(v);
+    if (mode != Rounding::Onnx)
+      return false; // operators of their own (legalize/Tflite.cpp)
+    if (!result.getType().isInteger(8) || leaves.size() > 2 ||
+        llvm::any_of(leaves, [](Value v) { return !v.getType().isInteger(8); }))
+      return true;
+    if (l.offset.size() != 1 || llvm::any_of(l.terms, [](auto &t) { return t.factor.size() != 1; }))
+      return true;
+    auto wanted = definition(result, leaves.front(), leaves.back());
+    if (!wanted)
+      return false;
+    int differ = 0;
+    for (int i = 0; i < 65536; ++i) {
+      int64_t x = i / 256 - 128, y = i % 256 - 128;
+      if (leaves.size() == 1 && i % 256 != 0)
+        continue;
+      double real = l.offset[0], size = std::abs(real);
+      for (const Linear::Term &t : l.terms) {
+        int64_t v = t.leaf == leaves.front() ? x : y;
+        if (t.other)
+          v = (v - t.zero) * ((t.other == leaves.front() ? x : y) - t.otherZero);
+        real += t.factor[0] * v;
+        size += std::abs(t.factor[0] * v);
+      }
+      differ += std::clamp(roundEven(real, size) + zero, lo, hi) != (*wanted)[leaves.size() == 1 ? i / 256 * 257 : i];
+    }
+    return differ <= 8;
+  }
+
+  /// A sum of any integers, in 64-bit arithmetic or, where that is exact, in 32 bits.
+  Value convertSum(ImplicitLocOpBuilder &b, const Linear &linear, int64_t zero, int64_t lo,
+                   int64_t hi, Value result) {
+    SmallVector<SumTerm> terms;
+    for (const Linear::Term &t : linear.terms) {
+      auto range = rangeOf(t);
+      if (!range)
+        return {};
+      SumTerm term{{}, 0};
+      for (size_t c = 0; c < t.factor.size(); ++c)
+        term.factors.push_back(t.factor[c]);
+      for (const Numbers &end : {range->first, range->second})
+        for (size_t c = 0; c < end.size(); ++c)
+          term.most = std::max(term.most, std::abs(end[c]));
+      terms.push_back(term);
+    }
+    SmallVector<double> offsets;
+    for (size_t c = 0; c < linear.offset.size(); ++c)
+      offsets.push_back(linear.offset[c]);
+    auto sum = findExactSum(terms, offsets, lo - zero, hi - zero);
+    if (!sum || !agrees(linear, zero, lo, hi, result))
+      return {};
+    Type type = sum->narrow ? b.getI32Type() : b.getI64Type();
+    Value v = numbers(b, sum->offset, type);
+    for (auto [t, m] : llvm::zip_equal(linear.terms, sum->multipliers)) {
+      Value x = integerOf(b, t);
+      if (x.getType() != type)
+        x = arith::ExtSIOp::create(b, type, x);
+      v = arith::AddIOp::create(b, v, arith::MulIOp::create(b, x, numbers(b, m, type)));
+    }
+    return roundedEven(b, v, sum->shift, sum->tie, zero, lo, hi, result.getType());
   }
 
   /// An offset that is a whole number of steps but for the rounding of a bias to
@@ -104,46 +209,58 @@ struct Requantizer {
     return zero ? arith::AddIOp::create(b, v, constant(b, zero)).getResult() : v;
   }
 
-  /// The arithmetic of `wide` with its bounds.
-  Value wideRequantized(ImplicitLocOpBuilder &b, Value v, const Wide &wide, int64_t zero,
-                        int64_t lo, int64_t hi, Type storage) {
-    Type i64 = b.getI64Type();
+  /// Numbers as scalars of `type` (i32 or i64). Products of extended 32-bit numbers are
+  /// one instruction.
+  Value numbers(ImplicitLocOpBuilder &b, ArrayRef<int64_t> values, Type type) {
+    bool narrow = llvm::all_of(values, [](int64_t n) { return n == static_cast<int32_t>(n); });
+    if (!narrow)
+      return body.materialize(b, values);
+    Value v = body.materialize(b, SmallVector<int32_t>(values.begin(), values.end()));
+    return type.isInteger(32) ? v : arith::ExtSIOp::create(b, type, v).getResult();
+  }
+
+  /// v / 2^shift rounded down, where lower bits up to `tie` are a tie, which goes to the
+  /// even number; then zero point and bounds. `v` is i32 or i64.
+  Value roundedEven(ImplicitLocOpBuilder &b, Value v, int shift, int64_t tie, int64_t zero,
+                    int64_t lo, int64_t hi, Type storage) {
+    Type type = v.getType();
     auto number = [&](int64_t n) -> Value {
-      return arith::ConstantOp::create(b, b.getI64IntegerAttr(n));
+      return arith::ConstantOp::create(b, b.getIntegerAttr(type, n));
     };
-    // Products of extended 32-bit numbers are one instruction.
-    Value m;
-    if (llvm::all_of(wide.multiplier, [](int64_t n) { return n <= INT32_MAX; }))
-      m = arith::ExtSIOp::create(
-          b, i64, body.materialize(b, SmallVector<int32_t>(wide.multiplier.begin(),
-                                                           wide.multiplier.end())));
-    else
-      m = body.materialize(b, wide.multiplier);
-    if (!v.getType().isInteger(64))
-      v = arith::ExtSIOp::create(b, i64, v);
-    v = arith::AddIOp::create(b, arith::MulIOp::create(b, v, m), body.materialize(b, wide.offset));
-    Value q = arith::ShRSIOp::create(b, v, number(wide.shift));
-    if (wide.tie >= 0) {
-      Value rest = arith::AndIOp::create(b, v, number((int64_t(1) << wide.shift) - 1));
-      Value tie = arith::CmpIOp::create(b, arith::CmpIPredicate::sle, rest, number(wide.tie));
-      Value odd = arith::AndIOp::create(b, q, arith::ExtUIOp::create(b, i64, tie));
+    Value q = arith::ShRSIOp::create(b, v, number(shift));
+    if (tie >= 0) {
+      Value rest = arith::AndIOp::create(b, v, number((int64_t(1) << shift) - 1));
+      Value isTie = arith::CmpIOp::create(b, arith::CmpIPredicate::sle, rest, number(tie));
+      Value odd = arith::AndIOp::create(b, q, arith::ExtUIOp::create(b, type, isTie));
       q = arith::SubIOp::create(b, q, odd);
     }
-    // More than 32 bits only with few behind the point.
-    if (wide.shift < 31) {
-      q = arith::MaxSIOp::create(b, q, number(lo - zero));
-      q = arith::MinSIOp::create(b, q, number(hi - zero));
+    if (type.isInteger(64)) {
+      // More than 32 bits only with few behind the point.
+      if (shift < 31) {
+        q = arith::MaxSIOp::create(b, q, number(lo - zero));
+        q = arith::MinSIOp::create(b, q, number(hi - zero));
+      }
+      q = arith::TruncIOp::create(b, b.getI32Type(), q);
     }
-    q = arith::TruncIOp::create(b, b.getI32Type(), q);
     if (zero)
       q = arith::AddIOp::create(b, q, constant(b, zero));
     return narrowed(b, q, lo, hi, storage);
   }
 
+  Value wideRequantized(ImplicitLocOpBuilder &b, Value v, const Wide &wide, int64_t zero,
+                        int64_t lo, int64_t hi, Type storage) {
+    Type i64 = b.getI64Type();
+    if (!v.getType().isInteger(64))
+      v = arith::ExtSIOp::create(b, i64, v);
+    v = arith::MulIOp::create(b, v, numbers(b, wide.multiplier, i64));
+    v = arith::AddIOp::create(b, v, numbers(b, wide.offset, i64));
+    return roundedEven(b, v, wide.shift, wide.tie, zero, lo, hi, storage);
+  }
+
   Value convertSingle(ImplicitLocOpBuilder &b, const Linear &linear, int64_t zero, int64_t lo,
                       int64_t hi, Type storage) {
     const Linear::Term &term = linear.terms.front();
-    auto range = body.range(term.leaf);
+    auto range = rangeOf(term);
     if (!range && mode == Rounding::Onnx)
       return {};
     if (!range)
@@ -154,10 +271,12 @@ struct Requantizer {
       problems.push_back({term.factor[c], snapped(linear.offset[c], term.factor[c]), zero, lo, hi,
                           static_cast<int64_t>(range->first[c]),
                           static_cast<int64_t>(range->second[c])});
-    Value leaf = term.leaf;
+    Value leaf = integerOf(b, term);
     if (term.factor.all([](double f) { return f < 0; })) {
       // Results that fall: of the negated integer they grow, and ties stay ties.
       Value none = arith::ConstantOp::create(b, b.getIntegerAttr(b.getI32Type(), 0));
+      if (leaf.getType().isInteger(64))
+        return {};
       leaf = arith::SubIOp::create(b, none, toI32(b, leaf));
       for (Problem &p : problems) {
         p.scale = -p.scale;
@@ -259,7 +378,7 @@ struct Requantizer {
     Type storage = result.getType();
     const Linear::Term &x = linear.terms[0], &y = linear.terms[1];
     for (const Linear::Term &t : {x, y})
-      if (!t.leaf.getType().isInteger(8) || t.factor.size() != 1)
+      if (!t.leaf.getType().isInteger(8) || t.other || t.factor.size() != 1)
         return {};
     // Sums in other modes are operators of their own (legalize/Tflite.cpp).
     if (linear.offset.size() != 1 || mode != Rounding::Onnx)

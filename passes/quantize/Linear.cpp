@@ -4,6 +4,33 @@
 using namespace mlir;
 using namespace dlc::quantize;
 
+/// The zero point of factor * (leaf - zero) with small integers; nothing when `l` is
+/// something else.
+static std::optional<int64_t> zeroOf(const Linear &l) {
+  if (l.terms.size() != 1 || l.clamped || l.terms[0].other)
+    return std::nullopt;
+  const Linear::Term &t = l.terms[0];
+  double zero = std::nearbyint(-l.offset[0] / t.factor[0]);
+  Numbers rest = combine(l.offset, t.factor, [&](double o, double f) {
+    return std::abs(o + zero * f) - 0x1p-40 * std::abs(o);
+  });
+  if (t.leaf.getType().getIntOrFloatBitWidth() > 16 || !(std::abs(zero) <= 65536) ||
+      !rest.all([](double d) { return d <= 0; }) || !t.factor.all([](double f) { return f != 0; }))
+    return std::nullopt;
+  return static_cast<int64_t>(zero);
+}
+
+/// The product of two dequantized integers.
+static std::optional<Linear> productOf(const Linear &a, const Linear &b) {
+  auto za = zeroOf(a), zb = zeroOf(b);
+  if (!za || !zb)
+    return std::nullopt;
+  Linear l;
+  Numbers factor = combine(a.terms[0].factor, b.terms[0].factor, [](double x, double y) { return x * y; });
+  l.terms.push_back({a.terms[0].leaf, factor, b.terms[0].leaf, *za, *zb});
+  return l;
+}
+
 std::optional<Linear> dlc::quantize::readLinear(Body &body, Value v) {
   if (auto known = body.constants(v)) {
     Linear l;
@@ -31,11 +58,15 @@ std::optional<Linear> dlc::quantize::readLinear(Body &body, Value v) {
       return combine(x, y, [&](double p, double q) { return p + sign * q; });
     };
     for (const Linear::Term &t : b.terms) {
-      auto *same = llvm::find_if(a.terms, [&](const Linear::Term &o) { return o.leaf == t.leaf; });
-      if (same != a.terms.end())
+      auto *same = llvm::find_if(a.terms, [&](const Linear::Term &o) {
+        return o.leaf == t.leaf && !o.other && !t.other;
+      });
+      if (same != a.terms.end()) {
         same->factor = plus(same->factor, t.factor);
-      else
-        a.terms.push_back({t.leaf, plus(Numbers(0), t.factor)});
+      } else {
+        a.terms.push_back(t);
+        a.terms.back().factor = plus(Numbers(0), t.factor);
+      }
     }
     a.offset = plus(a.offset, b.offset);
     if (a.clamped)
@@ -47,7 +78,7 @@ std::optional<Linear> dlc::quantize::readLinear(Body &body, Value v) {
     if (!type || type.getWidth() > 64)
       return std::nullopt;
     Linear l;
-    l.terms.push_back({v, Numbers(1)});
+    l.terms.push_back({v, Numbers(1), {}});
     return l;
   };
   Operation *op = v.getDefiningOp();
@@ -106,7 +137,8 @@ std::optional<Linear> dlc::quantize::readLinear(Body &body, Value v) {
         auto l = readLinear(body, op->getOperand(1 - i));
         return l ? scaled(*l, *by) : std::nullopt;
       }
-    return std::nullopt;
+    auto a = readLinear(body, op->getOperand(0)), c = readLinear(body, op->getOperand(1));
+    return a && c ? productOf(*a, *c) : std::nullopt;
   }
   if (isa<arith::DivFOp>(op)) {
     auto by = body.constants(op->getOperand(1));

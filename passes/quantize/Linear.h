@@ -66,6 +66,9 @@ struct Linear {
   struct Term {
     mlir::Value leaf; ///< an integer of at most 64 bits
     Numbers factor;
+    /// Set in a product (leaf - zero) * (other - otherZero).
+    mlir::Value other;
+    int64_t zero = 0, otherZero = 0;
   };
   llvm::SmallVector<Term, 2> terms;
   Numbers offset;

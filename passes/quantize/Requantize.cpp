@@ -27,24 +27,33 @@ Multiplier dlc::quantize::quantizeMultiplier(double real) {
   return {static_cast<int32_t>(significand), shift};
 }
 
-/// Round to the nearest integer, ties to even, whatever the rounding mode of the
-/// machine.
-static int64_t roundEven(long double v) {
-  long double down = std::floor(v), rest = v - down;
-  int64_t i = static_cast<int64_t>(down);
-  if (rest > 0.5L || (rest == 0.5L && (i & 1)))
-    ++i;
-  return i;
+/// The integer that `v` is but for the rounding of doubles, `size` being what it was
+/// computed from.
+static std::optional<int64_t> wholeNumber(double v, double size) {
+  double whole = std::nearbyint(v), slack = 0x1p-48 * size;
+  if (slack > 0x1p-10 || std::abs(v - whole) > slack)
+    return std::nullopt;
+  return static_cast<int64_t>(whole);
+}
+
+int64_t dlc::quantize::roundEven(double v, double size) {
+  // A tie is an odd number of halves.
+  if (auto halves = wholeNumber(2 * v, 4 * size); halves && *halves % 2 != 0) {
+    int64_t below = (*halves - 1) / 2;
+    return below % 2 == 0 ? below : below + 1;
+  }
+  return static_cast<int64_t>(std::floor(v + 0.5));
 }
 
 int64_t dlc::quantize::requantize(const Problem &p, Rounding mode, int64_t x) {
   int64_t q;
   if (mode == Rounding::Onnx) {
-    q = roundEven(static_cast<long double>(x) * p.scale + p.offset);
+    double product = static_cast<double>(x) * p.scale;
+    q = roundEven(product + p.offset, std::abs(product) + std::abs(p.offset));
   } else {
     int64_t bias = std::llround(p.offset / p.scale);
     q = mode == Rounding::Float
-            ? roundEven(static_cast<float>(x + bias) * static_cast<float>(p.scale))
+            ? roundEven(static_cast<float>(x + bias) * static_cast<float>(p.scale), 0)
             : multiply(x + bias, quantizeMultiplier(p.scale), mode);
   }
   return std::clamp(q + p.zero, p.lo, p.hi);
@@ -58,15 +67,6 @@ struct Threshold {
   int64_t last, first;
   bool tie = false; ///< `last` is exactly a tie that goes down to the even number
 };
-
-/// The integer that `v` is but for the rounding of doubles, `size` being what it was
-/// computed from.
-std::optional<int64_t> wholeNumber(double v, double size) {
-  double whole = std::nearbyint(v), slack = 0x1p-48 * size;
-  if (slack > 0x1p-10 || std::abs(v - whole) > slack)
-    return std::nullopt;
-  return static_cast<int64_t>(whole);
-}
 
 /// Thresholds of one channel for t from lo + 1 to hi.
 /// With `loose`, integers within the rounding of f32 from a tie may go either way.
@@ -455,13 +455,8 @@ std::optional<Pair> dlc::quantize::findPair(double a, double c, const Problem &p
   // Where f32 arithmetic rounds by its own errors, the exact result is right, too.
   auto exactly = [&](int32_t i) {
     double left = a * (i / 256 - 128), right = c * (i % 256 - 128);
-    double twice = 2 * (left + right + p.offset);
     double size = std::abs(left) + std::abs(right) + std::abs(p.offset);
-    int64_t q = static_cast<int64_t>(std::floor(twice / 2 + 0.5));
-    // A tie is an odd number of halves.
-    if (auto halves = wholeNumber(twice, 4 * size); halves && *halves % 2 != 0)
-      q = (*halves - 1) / 2 % 2 == 0 ? (*halves - 1) / 2 : (*halves + 1) / 2;
-    return std::clamp(q + p.zero, p.lo, p.hi);
+    return std::clamp(roundEven(left + right + p.offset, size) + p.zero, p.lo, p.hi);
   };
   auto matches = [&](const Pair &r, int allowed) {
     for (auto [distance, i] : order) {
@@ -497,4 +492,52 @@ std::optional<Pair> dlc::quantize::findPair(double a, double c, const Problem &p
           }
     }
   return std::nullopt;
+}
+
+std::optional<ExactSum> dlc::quantize::findExactSum(llvm::ArrayRef<SumTerm> terms,
+                                                    llvm::ArrayRef<double> offsets, int64_t least,
+                                                    int64_t most) {
+  double reach = std::max(std::abs(static_cast<double>(least)), std::abs(static_cast<double>(most))) + 1;
+  double farthest = 1;
+  for (double o : offsets)
+    reach = std::max(reach, std::abs(o));
+  for (const SumTerm &t : terms) {
+    double largest = 0;
+    for (double f : t.factors)
+      largest = std::max(largest, std::abs(f));
+    reach += largest * t.most;
+    farthest = std::max(farthest, largest);
+  }
+  if (!(reach < 0x1p40))
+    return std::nullopt;
+  auto whole = [](double v) { return v == std::floor(v); };
+  int room = 60 - std::ilogb(reach) - 1;
+  ExactSum sum;
+  // As few bits as hold everything exactly, so that 32 may do; else all that there are.
+  bool exact = false;
+  for (sum.shift = 1; sum.shift < room; ++sum.shift) {
+    auto holds = [&](double v) { return whole(std::ldexp(v, sum.shift)); };
+    if ((exact = llvm::all_of(offsets, holds) && llvm::all_of(terms, [&](const SumTerm &t) {
+                   return llvm::all_of(t.factors, holds);
+                 })))
+      break;
+  }
+  if (sum.shift < 1)
+    return std::nullopt;
+  sum.narrow = exact && std::ldexp(reach, sum.shift) < 0x1p30;
+  double error = exact ? 0 : 1; // of the offset, and of each term
+  for (const SumTerm &t : terms) {
+    sum.multipliers.emplace_back();
+    for (double f : t.factors)
+      sum.multipliers.back().push_back(std::llround(std::ldexp(f, sum.shift)));
+    error += exact ? 0 : std::ceil(t.most / 2);
+  }
+  // Sums below a tie by the error reach it; above it by twice that they are ties.
+  sum.tie = static_cast<int64_t>(2 * error);
+  if (error * 8 > std::ldexp(1, sum.shift))
+    return std::nullopt;
+  for (double o : offsets)
+    sum.offset.push_back(std::llround(std::ldexp(o, sum.shift)) + (int64_t(1) << (sum.shift - 1)) +
+                         static_cast<int64_t>(error));
+  return sum;
 }

@@ -32,6 +32,10 @@ struct Multiplier {
 };
 Multiplier quantizeMultiplier(double real);
 
+/// `v` to the nearest integer, ties to even. A tie is what differs from one by no more
+/// than doubles do that were computed from numbers of `size`.
+int64_t roundEven(double v, double size);
+
 /// The definition: q(x) in a rounding mode, computed exactly. In other modes than
 /// Onnx, offset / scale is rounded to an integer that is added to x (a bias).
 int64_t requantize(const Problem &p, Rounding mode, int64_t x);
@@ -90,5 +94,29 @@ struct Pair {
 /// when there are none.
 std::optional<Pair> findPair(double a, double c, const Problem &p,
                              llvm::ArrayRef<int8_t> wanted, int tolerated = 8);
+
+/// One term of a sum: a factor for each channel (or one), and the largest magnitude of
+/// its integer.
+struct SumTerm {
+  llvm::SmallVector<double> factors;
+  double most;
+};
+
+/// With v = sum of x_i * multipliers_i + offset and u = v >> shift,
+/// q = clamp(u - (u & 1 & (the lower `shift` bits of v <= tie)) + zero, lo, hi):
+/// in 64-bit arithmetic, or in 32 bits when `narrow`.
+struct ExactSum {
+  llvm::SmallVector<llvm::SmallVector<int64_t>> multipliers;
+  llvm::SmallVector<int64_t> offset;
+  int shift = 0;
+  int64_t tie = 0;
+  bool narrow = false;
+};
+
+/// Parameters for sum of factor_i * x_i + offset, results from `least` to `most` before
+/// the zero point: exact where all factors are multiples of a power of two, else to
+/// many more bits than doubles need to tell a tie. Nothing when numbers are too large.
+std::optional<ExactSum> findExactSum(llvm::ArrayRef<SumTerm> terms,
+                                     llvm::ArrayRef<double> offsets, int64_t least, int64_t most);
 
 } // namespace dlc::quantize

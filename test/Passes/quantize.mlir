@@ -55,6 +55,94 @@ func.func @add(%a: tensor<16xi8> {rt.value = dense<[-128, -77, -5, -1, 0, 1, 2, 
   return %q : tensor<16xi8>
 }
 
+// A product of two tensors.
+// CHECK-LABEL: @multiply
+// CHECK: linalg.generic
+// CHECK-NOT: f32
+// CHECK: arith.mulsi_extended
+// CHECK-NOT: f32
+// CHECK: return
+func.func @multiply(%a: tensor<16xi8> {rt.value = dense<[-128, -77, -5, -1, 0, 1, 2, 3, 17, 33, 64, 99, 100, 101, 126, 127]> : tensor<16xi8>},
+               %b: tensor<16xi8> {rt.value = dense<[127, 5, -5, 99, 0, 12, -2, -128, 17, -33, 77, 99, 10, 11, 126, 127]> : tensor<16xi8>}) -> tensor<16xi8> {
+  %fa = nn.dequantize %a {scales = array<f64: 0.02410000003874302>, zero_points = array<i64: -3>, lo = -128 : i64, hi = 127 : i64} : tensor<16xi8> -> tensor<16xf32>
+  %fb = nn.dequantize %b {scales = array<f64: 0.01310000009834766>, zero_points = array<i64: 11>, lo = -128 : i64, hi = 127 : i64} : tensor<16xi8> -> tensor<16xf32>
+  %e = tensor.empty() : tensor<16xf32>
+  %s = linalg.generic {indexing_maps = [affine_map<(d0) -> (d0)>, affine_map<(d0) -> (d0)>, affine_map<(d0) -> (d0)>], iterator_types = ["parallel"]}
+    ins(%fa, %fb : tensor<16xf32>, tensor<16xf32>) outs(%e : tensor<16xf32>) {
+  ^bb0(%x: f32, %y: f32, %o: f32):
+    %z = arith.mulf %x, %y : f32
+    linalg.yield %z : f32
+  } -> tensor<16xf32>
+  %q = nn.quantize %s {scales = array<f64: 0.0313725508749485>, zero_points = array<i64: 4>, lo = -128 : i64, hi = 127 : i64} : tensor<16xf32> -> tensor<16xi8>
+  return %q : tensor<16xi8>
+}
+
+// Powers of two: ties are frequent, and 32 bits are exact.
+// CHECK-LABEL: @add_even
+// CHECK: linalg.generic
+// CHECK-NOT: f32
+// CHECK: arith.cmpi sle, %{{.*}} : i32
+// CHECK-NOT: f32
+// CHECK: return
+func.func @add_even(%a: tensor<16xi8> {rt.value = dense<[-128, -77, -5, -1, 0, 1, 2, 3, 17, 33, 64, 99, 100, 101, 126, 127]> : tensor<16xi8>},
+               %b: tensor<16xi8> {rt.value = dense<[127, 5, -5, 99, 0, 12, -2, -128, 17, -33, 77, 99, 10, 11, 126, 127]> : tensor<16xi8>}) -> tensor<16xi8> {
+  %fa = nn.dequantize %a {scales = array<f64: 0.0625>, zero_points = array<i64: -3>, lo = -128 : i64, hi = 127 : i64} : tensor<16xi8> -> tensor<16xf32>
+  %fb = nn.dequantize %b {scales = array<f64: 0.03125>, zero_points = array<i64: 11>, lo = -128 : i64, hi = 127 : i64} : tensor<16xi8> -> tensor<16xf32>
+  %e = tensor.empty() : tensor<16xf32>
+  %s = linalg.generic {indexing_maps = [affine_map<(d0) -> (d0)>, affine_map<(d0) -> (d0)>, affine_map<(d0) -> (d0)>], iterator_types = ["parallel"]}
+    ins(%fa, %fb : tensor<16xf32>, tensor<16xf32>) outs(%e : tensor<16xf32>) {
+  ^bb0(%x: f32, %y: f32, %o: f32):
+    %z = arith.addf %x, %y : f32
+    linalg.yield %z : f32
+  } -> tensor<16xf32>
+  %q = nn.quantize %s {scales = array<f64: 0.125>, zero_points = array<i64: 4>, lo = -128 : i64, hi = 127 : i64} : tensor<16xf32> -> tensor<16xi8>
+  return %q : tensor<16xi8>
+}
+
+// A sum of 16-bit tensors.
+// CHECK-LABEL: @add16
+// CHECK: linalg.generic
+// CHECK-NOT: f32
+// CHECK: arith.shrsi %{{.*}} : i64
+// CHECK-NOT: f32
+// CHECK: return
+func.func @add16(%a: tensor<16xi16> {rt.value = dense<[-32768, -19788, -1283, -254, 4, 262, 520, 778, 4377, 8490, 16458, 25454, 25712, 25970, 32396, 32654]> : tensor<16xi16>},
+               %b: tensor<16xi16> {rt.value = dense<[32639, 1286, -1283, 25446, 4, 3089, -508, -32767, 4377, -8472, 19799, 25454, 2582, 2840, 32396, 32654]> : tensor<16xi16>}) -> tensor<16xi16> {
+  %fa = nn.dequantize %a {scales = array<f64: 0.00242>, zero_points = array<i64: 0>, lo = -32768 : i64, hi = 32767 : i64} : tensor<16xi16> -> tensor<16xf32>
+  %fb = nn.dequantize %b {scales = array<f64: 0.00131>, zero_points = array<i64: 0>, lo = -32768 : i64, hi = 32767 : i64} : tensor<16xi16> -> tensor<16xf32>
+  %e = tensor.empty() : tensor<16xf32>
+  %s = linalg.generic {indexing_maps = [affine_map<(d0) -> (d0)>, affine_map<(d0) -> (d0)>, affine_map<(d0) -> (d0)>], iterator_types = ["parallel"]}
+    ins(%fa, %fb : tensor<16xf32>, tensor<16xf32>) outs(%e : tensor<16xf32>) {
+  ^bb0(%x: f32, %y: f32, %o: f32):
+    %z = arith.addf %x, %y : f32
+    linalg.yield %z : f32
+  } -> tensor<16xf32>
+  %q = nn.quantize %s {scales = array<f64: 0.0031>, zero_points = array<i64: 0>, lo = -32768 : i64, hi = 32767 : i64} : tensor<16xf32> -> tensor<16xi16>
+  return %q : tensor<16xi16>
+}
+
+// A product of 16-bit tensors.
+// CHECK-LABEL: @multiply16
+// CHECK: linalg.generic
+// CHECK-NOT: f32
+// CHECK: arith.shrsi %{{.*}} : i64
+// CHECK-NOT: f32
+// CHECK: return
+func.func @multiply16(%a: tensor<16xi16> {rt.value = dense<[-32768, -19788, -1283, -254, 4, 262, 520, 778, 4377, 8490, 16458, 25454, 25712, 25970, 32396, 32654]> : tensor<16xi16>},
+               %b: tensor<16xi16> {rt.value = dense<[32639, 1286, -1283, 25446, 4, 3089, -508, -32767, 4377, -8472, 19799, 25454, 2582, 2840, 32396, 32654]> : tensor<16xi16>}) -> tensor<16xi16> {
+  %fa = nn.dequantize %a {scales = array<f64: 0.00242>, zero_points = array<i64: 0>, lo = -32768 : i64, hi = 32767 : i64} : tensor<16xi16> -> tensor<16xf32>
+  %fb = nn.dequantize %b {scales = array<f64: 0.00131>, zero_points = array<i64: 0>, lo = -32768 : i64, hi = 32767 : i64} : tensor<16xi16> -> tensor<16xf32>
+  %e = tensor.empty() : tensor<16xf32>
+  %s = linalg.generic {indexing_maps = [affine_map<(d0) -> (d0)>, affine_map<(d0) -> (d0)>, affine_map<(d0) -> (d0)>], iterator_types = ["parallel"]}
+    ins(%fa, %fb : tensor<16xf32>, tensor<16xf32>) outs(%e : tensor<16xf32>) {
+  ^bb0(%x: f32, %y: f32, %o: f32):
+    %z = arith.mulf %x, %y : f32
+    linalg.yield %z : f32
+  } -> tensor<16xf32>
+  %q = nn.quantize %s {scales = array<f64: 0.02>, zero_points = array<i64: 0>, lo = -32768 : i64, hi = 32767 : i64} : tensor<16xf32> -> tensor<16xi16>
+  return %q : tensor<16xi16>
+}
+
 // The mean of each row of four: ties go to the even integer.
 // CHECK-LABEL: @mean
 // CHECK-NOT: f32

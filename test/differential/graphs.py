@@ -68,8 +68,9 @@ def convolve(x, w, group, *geometry):
 class Builder:
     """Adds one random graph to an onnx_file.Graph; `inputs` and `outputs` are its data."""
 
-    def __init__(self, rng, graph, prefix):
+    def __init__(self, rng, graph, prefix, wide=False):
         self.rng, self.graph, self.prefix = rng, graph, prefix
+        self.wide = wide  # activations of 16 bits
         self.counter = 0
         self.inputs, self.outputs = [], []  # (name, array)
         self.values = []  # quantized tensors that later steps may take up again
@@ -99,6 +100,9 @@ class Builder:
         return np.float32(2.0 ** np.round(np.log2(s)) if self.dyadic else s)
 
     def dtype(self):
+        if self.wide:
+            self.graph.opsets[""] = 21
+            return self.pick("int16", "int16", "int16", "uint16", "int8")
         return self.pick("int8", "int8", "int8", "uint8", "uint8")
 
     def zero(self, dtype):
@@ -185,6 +189,8 @@ class Builder:
         scale, zero, dtype = parameters
         low, high = RANGES[dtype]
         v = real / np.float64(scale)
+        if dtype.endswith("16") and relative <= 2.0**-20:
+            relative = 2.0**-36  # floats of 32 bits would not do: integers it must be
         # Exact with powers of two while every float on the way holds 24 bits.
         if not (exact and is_power_of_two(scale)):
             error = np.abs(magnitude) / np.float64(scale) * relative + 1e-9
@@ -253,7 +259,7 @@ class Builder:
         w, wtype, ws, wz, along, per_channel = self.weights(shape, axis)
         xc, wc = (x.q - x.zero).astype(np.float64), (w - np.reshape(wz, along)).astype(np.float64)
         acc, magnitude = sums(xc, wc), sums(np.abs(xc), np.abs(wc))
-        if magnitude.max() >= 2.0**30:
+        if magnitude.max() >= 2.0**(36 if self.wide else 30):
             raise Ambiguous("sum")
         where = [1] * acc.ndim
         if bias_axis is None:
@@ -268,6 +274,7 @@ class Builder:
         bias = None
         if with_bias:
             largest = max(1.0, magnitude.max())
+            largest = min(largest, 2.0**29)
             bias = np.rint(self.rng.normal(0, self.pick(0, .1, .5) * largest, channels)).astype(np.int32)
             acc = acc + bias.reshape(where)
             magnitude = magnitude + np.abs(bias.reshape(where))
@@ -275,12 +282,13 @@ class Builder:
         real = acc * (factor.reshape(where) if per_channel else factor)
         size = magnitude * (factor.reshape(where) if per_channel else factor)
         exact = self.dyadic and is_power_of_two(x.scale, ws) and magnitude.max() < 2**24
+        relative = 2.0**-21 if magnitude.max() < 2.0**30 else 2.0**-19  # sums of 64 bits
         self.text.append(f"{wtype} weights{' per channel' if per_channel else ''}{', bias' if with_bias else ''}")
         weight = self.constant(w.astype(wtype), "w")
         if qlinear and self.chance(.25) and not x.dtype.endswith("16"):
             parameters = self.choose(real)
             scale, zero, dtype = parameters
-            q = self.rounded(real, size, parameters, exact)
+            q = self.rounded(real, size, parameters, exact, relative)
             name = qlinear([x.name, *self.parameters(x.scale, x.zero, x.dtype), weight,
                             self.constant(np.asarray(ws, np.float32), "scale"),
                             self.constant(np.asarray(wz, wtype), "zero"), *self.parameters(scale, zero, dtype)],
@@ -296,7 +304,7 @@ class Builder:
                        "DequantizeLinear", [self.constant(bias, "b"), self.constant(scales, "scale")],
                        **({"axis": 0} if per_channel else {})))
         name, real = self.activation(name, real, size)
-        return self.quantize(name, real, size, exact)
+        return self.quantize(name, real, size, exact, relative)
 
     # ---- Steps: a quantized tensor in, one out
 
@@ -363,7 +371,7 @@ class Builder:
 
     def sums(self, x):
         """ConvInteger or MatMulInteger: another output, of int32; the chain goes on without it."""
-        wtype = self.dtype()
+        wtype = "int8" if self.wide else self.dtype()
         wz = self.zero(wtype)
         centred = (x.q - x.zero).astype(np.float64)
         if x.q.ndim == 4 and self.chance(.6):
@@ -643,11 +651,15 @@ class Builder:
             raise Ambiguous("empty")
 
 
+WIDE = 2000  # graphs from here on have activations of 16 bits
+
+
 def build(seed, number, graph, prefix=""):
     """Adds graph `number` of a seed to `graph`; returns its builder."""
     for attempt in range(1000):
         mark = [len(part) for part in (graph.nodes, graph.constants, graph.inputs, graph.outputs)]
-        builder = Builder(np.random.default_rng([seed, number, attempt]), graph, prefix)
+        builder = Builder(np.random.default_rng([seed, number, attempt]), graph, prefix,
+                          wide=number >= WIDE)
         try:
             builder.build()
             return builder
