@@ -124,7 +124,8 @@ bool Printer::isWritten(Value memref) {
   bool result = llvm::any_of(memref.getUses(), [&](OpOperand &use) {
     Operation *user = use.getOwner();
     if (isa<memref::LoadOp, vector::LoadOp, vector::MaskedLoadOp, memref::DimOp,
-            memref::ExtractAlignedPointerAsIndexOp, arm_dsp::LoadOp, arm_dsp::DotOp, arm_mve::LoadOp, arm_mve::Vld4Op>(user))
+            memref::ExtractAlignedPointerAsIndexOp, arm_dsp::LoadOp, arm_dsp::DotOp, arm_mve::LoadOp,
+            arm_mve::Vld4Op, arm_mve::DotOp>(user))
       return false;
     if (auto copy = dyn_cast<memref::CopyOp>(user))
       return copy.getTarget() == memref;

@@ -22,6 +22,50 @@ Expr Printer::mveVector(Value v) {
   return vectorCast(name, expr(v));
 }
 
+/// The helper for a tile of this form: the assembly of the object.
+static std::string dotHelper(arm_mve::DotOp op, llvm::StringRef name, llvm::StringRef vector) {
+  using Operand = arm_mve::DotOp::Operand;
+  std::string text;
+  llvm::raw_string_ostream out(text);
+  unsigned results = op.getNumResults();
+  out << "// Sums of " << op.getChannels() << " channels of " << op.getRows() << " row"
+      << (op.getRows() > 1 ? "s" : "") << " over " << op.getRuns() << " times "
+      << 16 * op.getVectors() + op.getRest() << " products.\n"
+      << "inline void " << name << "(const void *weights, const void *inputs, " << vector << " (&r)["
+      << results << "]) {\n";
+  llvm::SmallVector<Operand> kinds = op.getAssemblyOperands();
+  std::string operands;
+  llvm::ListSeparator comma(", ");
+  auto isVector = [](Operand kind) { return kind == Operand::Result || kind == Operand::Vector; };
+  for (auto [i, kind] : llvm::enumerate(kinds)) {
+    operands += llvm::StringRef(comma);
+    std::string variable = (isVector(kind) ? "q" : "s") + std::to_string(i);
+    if (kind == Operand::Inputs || kind == Operand::Weights) {
+      operands += std::string("\"+&r\"(") + (kind == Operand::Inputs ? "inputs)" : "weights)");
+      continue;
+    }
+    out << "  " << (isVector(kind) ? vector : "int32_t") << " " << variable << ";\n";
+    operands += (isVector(kind)              ? "\"=&w\"("
+                 : kind == Operand::Sum      ? "\"=&Te\"("
+                                             : "\"=&r\"(") +
+                variable + ")";
+  }
+  out << "  __asm__ volatile(\n";
+  llvm::SmallVector<llvm::StringRef> lines;
+  std::string assembly = op.getAssembly([&](int64_t i) {
+    return (isVector(kinds[i]) ? "%q" : "%") + std::to_string(i);
+  });
+  llvm::StringRef(assembly).split(lines, '\n', -1, /*KeepEmpty=*/false);
+  for (llvm::StringRef line : lines)
+    out << "      \"" << line << "\\n\"\n";
+  out << "      : " << operands << "\n      :\n      : " << (op.changesLr() ? "\"lr\", " : "")
+      << "\"memory\", \"cc\");\n";
+  for (unsigned i = 0; i < results; ++i)
+    out << "  r[" << i << "] = q" << i << ";\n";
+  out << "}\n";
+  return text;
+}
+
 LogicalResult Printer::printMve(Operation &op) {
   mve = true;
   auto result = [&](llvm::StringRef function, llvm::ArrayRef<Expr> args) {
@@ -111,6 +155,23 @@ LogicalResult Printer::printMve(Operation &op) {
         Expr e{name + ".val[" + std::to_string(r.getResultNumber()) + "]", Prec::Postfix};
         define(r, vectorCast(vectorName(cast<VectorType>(r.getType())), e));
       }
+    return success();
+  }
+  if (auto dot = dyn_cast<arm_mve::DotOp>(op)) {
+    std::string name = "dot";
+    for (int64_t n : {dot.getRows(), dot.getChannels(), dot.getPasses(), dot.getRuns(), dot.getVectors(),
+                      dot.getRest(), dot.getRunStride(), dot.getRowStride()})
+      name += "_" + std::to_string(n);
+    std::string vector = vectorName(cast<VectorType>(dot.getResult(0).getType()));
+    functions.try_emplace(name, dotHelper(dot, name, vector));
+    std::string results = numbered("r");
+    std::string weights = element(dot.getWeights(), dot.getWeightAt(), true).text;
+    std::string inputs = element(dot.getInputs(), dot.getInputAt(), true).text;
+    flushReads();
+    line() << vector << " " << results << "[" << dot.getNumResults() << "];\n";
+    line() << name << "(" << weights << ", " << inputs << ", " << results << ");\n";
+    for (auto [i, result] : llvm::enumerate(dot.getResults()))
+      exprs[result] = Expr{results + "[" + std::to_string(i) + "]", Prec::Postfix};
     return success();
   }
   return unsupported(op);

@@ -113,4 +113,46 @@ def MVE_Vld4Op : MVE_Op<"vld4"> {
     $base `[` $indices `]` attr-dict `:` type($base) `->` type($r0) `,` type($r1) `,` type($r2) `,` type($r3)
   }];
 }
+
+def MVE_DotOp : MVE_Op<"dot"> {
+  let summary = "products of one or two rows of inputs with four or eight channels, summed";
+  let description = [{
+    Element c of result r * channels / 4 + i is the sum, over all products k, of
+    input k of row r and weight k of channel 4 i + c. A row is `runs` times
+    `vectors * 16 + rest` neighbouring bytes that start `runStride` bytes apart; rows
+    start `rowStride` bytes apart. With `rest` there is one run. Weights lie in passes
+    (channels 0, 2 then 1, 3 of two rows; all of one row), vectors, channels of the
+    pass, and 16 products, zero where a row has ended.
+
+    It is one operation because the core is at full speed only when products and other
+    instructions alternate, and sums need even registers: an object and the C++ get
+    the same assembly. Up to `straight` vectors are written out, more are loops.
+
+    ```mlir
+    %s:2 = arm_mve.dot %w[%i], %x[%j] {rows = 2, channels = 4, passes = 2, runs = 3, vectors = 3,
+        rest = 0, runStride = 512, rowStride = 16, straight = 12}
+        : memref<2304xi8>, memref<16384xi8> -> vector<4xi32>, vector<4xi32>
+    ```
+  }];
+  let arguments = (ins Arg<MemRefRankOf<[I8], [1]>, "weights", [MemRead]>:$weights, Index:$weightAt,
+    Arg<MemRefRankOf<[I8], [1]>, "inputs", [MemRead]>:$inputs, Index:$inputAt,
+    I64Attr:$rows, I64Attr:$channels, I64Attr:$passes, I64Attr:$runs, I64Attr:$vectors, I64Attr:$rest,
+    I64Attr:$runStride, I64Attr:$rowStride, I64Attr:$straight);
+  let results = (outs Variadic<MVE_I32>:$results);
+  let assemblyFormat = [{
+    $weights `[` $weightAt `]` `,` $inputs `[` $inputAt `]` attr-dict
+    `:` type($weights) `,` type($inputs) `->` type($results)
+  }];
+  let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    /// What an operand of the assembly is: a result, a vector or a scalar of its own
+    /// (sums need even registers), or a pointer that is moved.
+    enum class Operand { Result, Vector, Sum, Scalar, Inputs, Weights };
+    ::llvm::SmallVector<Operand> getAssemblyOperands();
+    /// The instructions; `name` gives the names of these operands.
+    std::string getAssembly(::llvm::function_ref<std::string(int64_t)> name);
+    /// lr is not one of the operands, but written.
+    bool changesLr();
+  }];
+}
 #endif

@@ -64,7 +64,7 @@ private:
   void emitDirect(ImplicitLocOpBuilder &b, Value n, Value y) {
     bool pointwise = op.getKernelAttr().getKind() == "mve_dot";
     Left left{input.memory, pointwise ? 1 : c.kernelH, pointwise ? c.groupC : c.run(),
-              c.dilationH * rowStride};
+              c.dilationH * rowStride, c.strideW * columnStride};
     auto [firstY, lastY] = c.insideH();
     auto [firstX, lastX] = c.insideW();
     if (lastX - firstX < 2 && op.isPadded())
@@ -151,7 +151,7 @@ private:
         outputs.push_back(outputAt(n, y, x));
         gather(ib, n, y, x, g, starts.back(), mayBeInside);
       }
-      Left left{scratch, 1, c.depth(), 0, /*whole=*/true};
+      Left left{scratch, 1, c.depth(), 0, pitch, /*whole=*/true};
       dot.emitRows(ib, left, starts, outputs, g);
     });
   }
@@ -286,7 +286,7 @@ void mve::emit(nn::MatmulOp op) {
   int64_t rank = type.getRank(), rows = type.getDimSize(rank - 2);
   Flat left(b, op.getA());
   Dot dot(b, op, dotWeights(op), op.getB(), op.getInit());
-  Left operand{left.memory, 1, type.getDimSize(rank - 1), 0};
+  Left operand{left.memory, 1, type.getDimSize(rank - 1), 0, left.strides[rank - 2]};
   std::function<void(ImplicitLocOpBuilder &, SmallVector<Value>, Value)> batches =
       [&](ImplicitLocOpBuilder &ib, SmallVector<Value> at, Value start) {
         if (static_cast<int64_t>(at.size()) < rank - 2) {

@@ -1,7 +1,8 @@
-// This file emits sums over lanes: tiles of 1 or 2 rows by 4 channels.
+// This file emits sums over lanes: tiles of 2 rows by 4 channels, or 1 row by 4 or 8.
 #include "passes/kernels/mve/Dot.h"
 
 #include "dialects/ArmMVE/ArmMVE.h"
+#include "dialects/RT/RT.h"
 #include "passes/kernels/Epilogue.h"
 #include "passes/kernels/Tile.h"
 
@@ -10,12 +11,15 @@ using namespace dlc;
 using namespace dlc::kernels;
 using namespace dlc::kernels::mve;
 
-/// Loops over vectors are unrolled when rows have at most this many together, and one at
-/// most 8.
-static constexpr int64_t kUnrolled = 12;
+/// Vectors of two rows that stay in registers while channels are the inner loop, with
+/// room for the epilogue, which LLVM then moves between the products.
+static constexpr int64_t kHeldTogether = 4;
 
 Dot::Dot(ImplicitLocOpBuilder &b, Operation *op, DotWeights weights, Value filter, Value init)
-    : op(op), epilogue(op), weights(weights), filter(filter), init(init) {}
+    : op(op), epilogue(op), weights(weights), filter(filter), init(init) {
+  auto optimize = op->getParentOfType<ModuleOp>()->getAttrOfType<StringAttr>(rt::kOptimize);
+  straight = optimize && optimize.getValue() == "size" ? 4 : 12;
+}
 
 SmallVector<Value> Dot::accumulate(ImplicitLocOpBuilder &b, const Left &left, ValueRange starts,
                                    Value weightsAt, SmallVector<Value> sums) const {
@@ -26,12 +30,9 @@ SmallVector<Value> Dot::accumulate(ImplicitLocOpBuilder &b, const Left &left, Va
 
   // Loads and products alternate: the core overlaps two neighbours of different
   // kinds, not two of one kind.
-  // `ahead`: the first row's vector, loaded before; `next`: where its next one lies,
-  // which is returned behind the sums.
   auto step = [&](ImplicitLocOpBuilder &ib, ValueRange from, Value weight, Value first,
-                  ValueRange carried, Value ahead = {}, Value next = {}) {
+                  ValueRange carried) {
     SmallVector<Value> now(carried.begin(), carried.end()), x(rows);
-    x[0] = ahead;
     for (int64_t j = 0; j < channels; ++j) {
       Value w;
       for (int64_t r = 0; r < rows; ++r) {
@@ -40,58 +41,20 @@ SmallVector<Value> Dot::accumulate(ImplicitLocOpBuilder &b, const Left &left, Va
         if (!w)
           w = arm_mve::LoadOp::create(ib, type, filter,
                                       ValueRange{plus(ib, weight, j * kLanes)}, Value(), true);
-        if (next && j == channels - 1 && r == rows - 1)
-          next = arm_mve::LoadOp::create(ib, type, left.memory, ValueRange{next}, Value(), false);
         Value &sum = now[j * rows + r];
         sum = arm_mve::VmladavaOp::create(ib, b.getI32Type(), sum, x[r], w);
       }
     }
-    if (next)
-      now.push_back(next);
     return now;
   };
-  // One run; `from` and `weight` are where it starts.
-  auto run = [&](ImplicitLocOpBuilder &ib, ArrayRef<Value> from, Value weight, ValueRange carried) {
-    auto vector = [&](ImplicitLocOpBuilder &jb, Value v, Value first, ValueRange inner) {
-      SmallVector<Value> at;
-      for (Value start : from)
-        at.push_back(plus(jb, start, times(jb, v, kLanes)));
-      return step(jb, at, plus(jb, weight, times(jb, v, channels * kLanes)), first, inner);
-    };
-    SmallVector<Value> now(carried.begin(), carried.end());
-    if (whole * rows <= kUnrolled && whole <= 8)
-      for (int64_t v = 0; v < whole; ++v)
-        now = vector(ib, index(ib, v), {}, now);
-    else {
-      // A vector is loaded one round ahead, so that no round starts with two loads.
-      now.push_back(arm_mve::LoadOp::create(ib, type, left.memory, ValueRange{from[0]}, Value(), false));
-      now = carryLoop(ib, 0, whole - 1, 1, now,
-                      [&](ImplicitLocOpBuilder &jb, Value v, ValueRange inner) {
-                        SmallVector<Value> at;
-                        for (Value start : from)
-                          at.push_back(plus(jb, start, times(jb, v, kLanes)));
-                        return step(jb, at, plus(jb, weight, times(jb, v, channels * kLanes)), {},
-                                    inner.drop_back(), inner.back(), plus(jb, at[0], kLanes));
-                      });
-      Value ahead = now.pop_back_val(), v = index(ib, whole - 1);
-      SmallVector<Value> at;
-      for (Value start : from)
-        at.push_back(plus(ib, start, times(ib, v, kLanes)));
-      now = step(ib, at, plus(ib, weight, times(ib, v, channels * kLanes)), {}, now, ahead);
-    }
-    if (rest)
-      now = vector(ib, index(ib, whole), index(ib, rest), now);
-    return now;
-  };
-  int64_t perRun = whole + (rest != 0);
-  return carryLoop(b, 0, left.runs, 1, sums,
-                   [&](ImplicitLocOpBuilder &ib, Value r, ValueRange carried) {
-                     SmallVector<Value> from;
-                     for (Value start : starts)
-                       from.push_back(plus(ib, start, times(ib, r, left.runStride)));
-                     Value weight = plus(ib, weightsAt, times(ib, r, perRun * channels * kLanes));
-                     return run(ib, from, weight, carried);
-                   });
+  for (int64_t v = 0; v < whole + (rest != 0); ++v) {
+    SmallVector<Value> from;
+    for (Value start : starts)
+      from.push_back(plus(b, start, v * kLanes));
+    sums = step(b, from, plus(b, weightsAt, v * channels * kLanes),
+                v == whole ? index(b, rest) : Value(), sums);
+  }
+  return sums;
 }
 
 static SmallVector<Value> indicesAt(ImplicitLocOpBuilder &b, ArrayRef<Value> output,
@@ -101,20 +64,20 @@ static SmallVector<Value> indicesAt(ImplicitLocOpBuilder &b, ArrayRef<Value> out
   return indices;
 }
 
-Value Dot::load(ImplicitLocOpBuilder &b, unsigned i, ArrayRef<Value> output, Value channel,
-                int64_t valid) const {
+Value Dot::load(ImplicitLocOpBuilder &b, unsigned i, const Quad &quad) const {
   Value operand = epilogue.operands()[i];
-  SmallVector<Value> indices =
-      epilogue.isPerChannel(i) ? SmallVector<Value>{channel} : indicesAt(b, output, channel, 0);
+  SmallVector<Value> indices = epilogue.isPerChannel(i)
+                                   ? SmallVector<Value>{quad.channel}
+                                   : indicesAt(b, quad.output, quad.channel, 0);
   Type element = cast<MemRefType>(operand.getType()).getElementType();
   if (isa<IntegerType>(element))
     return arm_mve::LoadOp::create(b, VectorType::get({kPanel}, b.getI32Type()), operand, indices,
-                                   valid < kPanel ? index(b, valid) : Value(), false);
+                                   quad.valid < kPanel ? index(b, quad.valid) : Value(), false);
   auto type = VectorType::get({kPanel}, element);
-  if (valid == kPanel)
+  if (quad.valid == kPanel)
     return vector::LoadOp::create(b, type, operand, indices);
   Value result = arith::ConstantOp::create(b, b.getZeroAttr(type));
-  for (int64_t lane = 0; lane < valid; ++lane) {
+  for (int64_t lane = 0; lane < quad.valid; ++lane) {
     Value scalar = memref::LoadOp::create(b, operand, indices);
     result = vector::InsertOp::create(b, scalar, result, lane);
     indices.back() = plus(b, indices.back(), 1);
@@ -122,47 +85,40 @@ Value Dot::load(ImplicitLocOpBuilder &b, unsigned i, ArrayRef<Value> output, Val
   return result;
 }
 
-void Dot::store(ImplicitLocOpBuilder &b, ArrayRef<Value> sums, ArrayRef<Value> output,
-                Value channel, int64_t valid) const {
-  auto at = [&](int64_t lane) { return indicesAt(b, output, channel, lane); };
+void Dot::store(ImplicitLocOpBuilder &b, Value sums, const Quad &quad) const {
+  auto at = [&](int64_t lane) { return indicesAt(b, quad.output, quad.channel, lane); };
   if (!epilogue.isVector()) {
-    for (int64_t lane = 0; lane < valid; ++lane) {
-      Value result = applyEpilogue(b, op, sums[lane], at(lane));
+    for (int64_t lane = 0; lane < quad.valid; ++lane) {
+      Value result = applyEpilogue(b, op, vector::ExtractOp::create(b, sums, lane), at(lane));
       memref::StoreOp::create(b, result, init, at(lane));
     }
     return;
   }
-  Value first = valid < kPanel ? index(b, valid) : Value();
-  Value vector =
-      vector::FromElementsOp::create(b, VectorType::get({kPanel}, b.getI32Type()), sums);
-  Value result = epilogue.apply(b, vector, [&](unsigned i) {
-    return load(b, i, output, channel, valid);
-  });
+  Value first = quad.valid < kPanel ? index(b, quad.valid) : Value();
+  Value result = epilogue.apply(b, sums, [&](unsigned i) { return load(b, i, quad); });
   auto type = cast<VectorType>(result.getType());
   if (type.getElementType().isInteger(32)) {
     arm_mve::StoreOp::create(b, result, init, at(0), first);
   } else if (!first) {
     vector::StoreOp::create(b, result, init, at(0));
   } else {
-    for (int64_t lane = 0; lane < valid; ++lane)
+    for (int64_t lane = 0; lane < quad.valid; ++lane)
       memref::StoreOp::create(b, vector::ExtractOp::create(b, result, lane), init, at(lane));
   }
 }
 
-void Dot::storeClamped(ImplicitLocOpBuilder &b, ArrayRef<SmallVector<Value>> sums,
-                       ArrayRef<SmallVector<Value>> outputs, Value channel, int64_t valid) const {
+void Dot::storeClamped(ImplicitLocOpBuilder &b, ValueRange sums, ArrayRef<Quad> quads) const {
   auto words = VectorType::get({kPanel}, b.getI32Type());
   auto halves = VectorType::get({kLanes / 2}, b.getI16Type());
   auto bytes = VectorType::get({kLanes}, b.getI8Type());
-  // Rows in the lower and the upper halves of words.
+  // Quads in the lower and the upper halves of words.
   Value both;
-  for (auto [r, row] : llvm::enumerate(sums)) {
-    Value vector = vector::FromElementsOp::create(b, words, row);
-    Value v = epilogue.applyUnclamped(b, vector, [&, r = r](unsigned i) {
-      return load(b, i, outputs[r], channel, valid);
+  for (auto [i, quad] : llvm::enumerate(quads)) {
+    Value v = epilogue.applyUnclamped(b, sums[i], [&, i = i](unsigned operand) {
+      return load(b, operand, quads[i]);
     });
-    Value into = r == 0 ? vector::BitCastOp::create(b, halves, v).getResult() : both;
-    both = arm_mve::VqmovnOp::create(b, halves, into, v, epilogue.shift(), r == 1);
+    Value into = i == 0 ? vector::BitCastOp::create(b, halves, v).getResult() : both;
+    both = arm_mve::VqmovnOp::create(b, halves, into, v, epilogue.shift(), i == 1);
   }
   if (int16_t zero = epilogue.zeroPoint())
     both = arm_mve::VqaddOp::create(
@@ -177,19 +133,43 @@ void Dot::storeClamped(ImplicitLocOpBuilder &b, ArrayRef<SmallVector<Value>> sum
   if (epilogue.highest() < 127)
     result = arith::MinSIOp::create(b, result, bound(epilogue.highest()));
   result = vector::BitCastOp::create(b, words, result);
-  Value first = valid < kPanel ? index(b, valid) : Value();
-  for (auto [r, output] : llvm::enumerate(outputs)) {
-    if (r == 1) {
+  for (auto [i, quad] : llvm::enumerate(quads)) {
+    if (i == 1) {
       Value half = arith::ConstantOp::create(b, DenseElementsAttr::get(words, int32_t(16)));
       result = arith::ShRUIOp::create(b, result, half);
     }
-    arm_mve::StoreOp::create(b, result, init, indicesAt(b, output, channel, 0), first);
+    Value first = quad.valid < kPanel ? index(b, quad.valid) : Value();
+    arm_mve::StoreOp::create(b, result, init, indicesAt(b, quad.output, quad.channel, 0), first);
   }
 }
 
-void Dot::emitTile(ImplicitLocOpBuilder &b, const Left &left, ValueRange starts,
-                   ArrayRef<SmallVector<Value>> outputs, Value weightsAt, Value channel,
-                   int64_t valid) const {
+SmallVector<Value> Dot::sumInAssembly(ImplicitLocOpBuilder &b, const Left &left, ValueRange starts,
+                                      Value weightsAt, ArrayRef<Quad> quads) const {
+  int64_t rows = starts.size();
+  auto words = VectorType::get({kPanel}, b.getI32Type());
+  SmallVector<Type> types(rows * weights.panel / kPanel, words);
+  auto number = [&](int64_t n) { return b.getI64IntegerAttr(n); };
+  int64_t vectors = left.whole ? llvm::divideCeil(left.run, kLanes) : left.run / kLanes;
+  auto dot = arm_mve::DotOp::create(
+      b, types, filter, weightsAt, left.memory, starts[0], number(rows), number(weights.panel),
+      number(weights.halves), number(left.runs), number(vectors),
+      number(left.whole ? 0 : left.run % kLanes), number(left.runs > 1 ? left.runStride : 0),
+      number(rows > 1 ? left.rowStride : 0), number(straight));
+  SmallVector<Value> sums;
+  for (auto [i, quad] : llvm::enumerate(quads)) {
+    Value v = dot.getResult(i);
+    if (epilogue.bias())
+      v = arith::AddIOp::create(
+          b, v,
+          arm_mve::LoadOp::create(b, words, epilogue.bias(), ValueRange{quad.channel},
+                                  quad.valid < kPanel ? index(b, quad.valid) : Value(), false));
+    sums.push_back(v);
+  }
+  return sums;
+}
+
+SmallVector<Value> Dot::sum(ImplicitLocOpBuilder &b, const Left &left, ValueRange starts,
+                            Value weightsAt, Value channel, int64_t valid) const {
   int64_t rows = starts.size();
   Value zero = arith::ConstantIntOp::create(b, 0, 32);
   // Sums by row and channel.
@@ -209,22 +189,41 @@ void Dot::emitTile(ImplicitLocOpBuilder &b, const Left &left, ValueRange starts,
       for (int64_t r = 0; r < rows; ++r)
         sums[r][half + weights.halves * j] = end[j * rows + r];
   }
+  SmallVector<Value> vectors;
+  for (ArrayRef<Value> row : sums)
+    vectors.push_back(
+        vector::FromElementsOp::create(b, VectorType::get({kPanel}, b.getI32Type()), row));
+  return vectors;
+}
+
+void Dot::emitTile(ImplicitLocOpBuilder &b, const Left &left, ValueRange starts,
+                   ArrayRef<SmallVector<Value>> outputs, Value weightsAt, Value channel,
+                   int64_t valid) const {
+  SmallVector<Quad> quads;
+  for (ArrayRef<Value> output : outputs)
+    for (int64_t c = 0; c < valid; c += kPanel)
+      quads.push_back({output, plus(b, channel, c), std::min(valid - c, kPanel)});
+  int64_t vectors = llvm::divideCeil(left.run, kLanes);
+  bool held = left.runs == 1 && weights.panel == kPanel &&
+              vectors <= (starts.size() == 1 ? kHeld : kHeldTogether / 2);
+  SmallVector<Value> sums = held ? sum(b, left, starts, weightsAt, channel, valid)
+                                 : sumInAssembly(b, left, starts, weightsAt, quads);
   if (epilogue.isVector() && epilogue.clamps())
-    return storeClamped(b, sums, outputs, channel, valid);
-  for (int64_t r = 0; r < rows; ++r)
-    store(b, sums[r], outputs[r], channel, valid);
+    return storeClamped(b, sums, quads);
+  for (auto [i, quad] : llvm::enumerate(quads))
+    store(b, sums[i], quad);
 }
 
 void Dot::emitRows(ImplicitLocOpBuilder &b, const Left &left, ValueRange starts,
                    ArrayRef<SmallVector<Value>> outputs, Value group) const {
-  int64_t full = weights.outputs / kPanel, rest = weights.outputs % kPanel;
+  int64_t full = weights.outputs / weights.panel, rest = weights.outputs % weights.panel;
   Value base = times(b, group, weights.panels() * weights.panelBytes());
   Value firstChannel = times(b, group, weights.outputs);
   auto panel = [&](ImplicitLocOpBuilder &ib, Value p, int64_t valid) {
     emitTile(ib, left, starts, outputs, plus(ib, base, times(ib, p, weights.panelBytes())),
-             plus(ib, firstChannel, times(ib, p, kPanel)), valid);
+             plus(ib, firstChannel, times(ib, p, weights.panel)), valid);
   };
-  plainLoop(b, 0, full, 1, [&](ImplicitLocOpBuilder &ib, Value p) { panel(ib, p, kPanel); });
+  plainLoop(b, 0, full, 1, [&](ImplicitLocOpBuilder &ib, Value p) { panel(ib, p, weights.panel); });
   if (rest)
     panel(b, index(b, full), rest);
 }

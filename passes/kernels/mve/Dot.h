@@ -8,15 +8,15 @@
 namespace dlc::kernels::mve {
 
 /// Where the products of a row lie: `runs` times `run` neighbouring elements,
-/// `runStride` elements apart. Several runs are multiples of 16 long. `whole`: the
-/// last vector may be read to its end.
+/// `runStride` elements apart. Several runs are multiples of 16 long. Rows start
+/// `rowStride` elements apart. `whole`: the last vector may be read to its end.
 struct Left {
   mlir::Value memory;
-  int64_t runs, run, runStride;
+  int64_t runs, run, runStride, rowStride;
   bool whole = false;
 };
 
-/// Emits tiles of 1 or 2 rows by 4 channels.
+/// Emits tiles of 2 rows by 4 channels, or 1 row by 4 or 8.
 class Dot {
 public:
   Dot(mlir::ImplicitLocOpBuilder &b, mlir::Operation *op, DotWeights weights, mlir::Value filter,
@@ -32,26 +32,37 @@ public:
   bool mayRepeat() const { return !epilogue.hasFullOperands(); }
 
 private:
+  /// Four channels of a row.
+  struct Quad {
+    llvm::ArrayRef<mlir::Value> output;
+    mlir::Value channel;
+    int64_t valid; ///< channels that exist
+  };
   void emitTile(mlir::ImplicitLocOpBuilder &b, const Left &left, mlir::ValueRange starts,
                 llvm::ArrayRef<llvm::SmallVector<mlir::Value>> outputs, mlir::Value weightsAt,
                 mlir::Value channel, int64_t valid) const;
+  /// The sums of a tile as vectors of four channels, in assembly.
+  llvm::SmallVector<mlir::Value> sumInAssembly(mlir::ImplicitLocOpBuilder &b, const Left &left,
+                                               mlir::ValueRange starts, mlir::Value weightsAt,
+                                               llvm::ArrayRef<Quad> quads) const;
+  llvm::SmallVector<mlir::Value> sum(mlir::ImplicitLocOpBuilder &b, const Left &left,
+                                     mlir::ValueRange starts, mlir::Value weightsAt,
+                                     mlir::Value channel, int64_t valid) const;
   llvm::SmallVector<mlir::Value> accumulate(mlir::ImplicitLocOpBuilder &b, const Left &left,
                                             mlir::ValueRange starts, mlir::Value weightsAt,
                                             llvm::SmallVector<mlir::Value> sums) const;
-  void store(mlir::ImplicitLocOpBuilder &b, llvm::ArrayRef<mlir::Value> sums,
-             llvm::ArrayRef<mlir::Value> output, mlir::Value channel, int64_t valid) const;
-  void storeClamped(mlir::ImplicitLocOpBuilder &b,
-                    llvm::ArrayRef<llvm::SmallVector<mlir::Value>> sums,
-                    llvm::ArrayRef<llvm::SmallVector<mlir::Value>> outputs, mlir::Value channel,
-                    int64_t valid) const;
-  /// Four channels of epilogue operand `i` at `output`.
-  mlir::Value load(mlir::ImplicitLocOpBuilder &b, unsigned i, llvm::ArrayRef<mlir::Value> output,
-                   mlir::Value channel, int64_t valid) const;
+  void store(mlir::ImplicitLocOpBuilder &b, mlir::Value sums, const Quad &quad) const;
+  /// One or two quads.
+  void storeClamped(mlir::ImplicitLocOpBuilder &b, mlir::ValueRange sums,
+                    llvm::ArrayRef<Quad> quads) const;
+  /// Four channels of epilogue operand `i`.
+  mlir::Value load(mlir::ImplicitLocOpBuilder &b, unsigned i, const Quad &quad) const;
 
   mlir::Operation *op;
   Epilogue epilogue;
   DotWeights weights;
   mlir::Value filter, init;
+  int64_t straight; ///< vectors of a tile that are written out
 };
 
 /// Calls `body` for all pairs of positions below `count` (values or one when

@@ -57,7 +57,11 @@ DotWeights dlc::kernels::mve::dotWeights(nn::MatmulOp op) {
   auto a = cast<ShapedType>(op.getA().getType());
   auto out = cast<ShapedType>(op.getInit().getType());
   int64_t rows = out.getDimSize(out.getRank() - 2);
-  return {1, out.getShape().back(), a.getShape().back(), rows == 1 ? 1 : 2};
+  DotWeights w{1, out.getShape().back(), a.getShape().back(), rows == 1 ? 1 : 2};
+  // Inputs that do not stay in registers are loaded for twice as many channels.
+  if (rows == 1 && w.depth % kLanes == 0 && w.vectors() > kHeld && w.outputs > kPanel)
+    w.panel = 2 * kPanel;
+  return w;
 }
 
 DepthwiseOrder dlc::kernels::mve::depthwiseOrder(nn::ConvOp op) {

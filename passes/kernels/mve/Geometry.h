@@ -9,6 +9,7 @@ namespace dlc::kernels::mve {
 
 inline constexpr int64_t kLanes = 16;  ///< int8 elements of a vector
 inline constexpr int64_t kPanel = 4;   ///< output channels whose sums are one vector of int32
+inline constexpr int64_t kHeld = 8;    ///< vectors of one row that stay in registers, nearly
 
 inline int64_t alignUp(int64_t n, int64_t to) { return (n + to - 1) / to * to; }
 
@@ -38,9 +39,10 @@ struct Conv {
 /// `half + halves * j` of a panel is number j of its half.
 struct DotWeights {
   int64_t group, outputs, depth, halves;
-  int64_t panels() const { return (outputs + kPanel - 1) / kPanel; }
+  int64_t panel = kPanel; ///< channels
+  int64_t panels() const { return (outputs + panel - 1) / panel; }
   int64_t vectors() const { return (depth + kLanes - 1) / kLanes; }
-  int64_t perHalf() const { return kPanel / halves; }
+  int64_t perHalf() const { return panel / halves; }
   int64_t halfBytes() const { return vectors() * perHalf() * kLanes; }
   int64_t panelBytes() const { return halves * halfBytes(); }
   int64_t bytes() const { return group * panels() * panelBytes(); }

@@ -28,8 +28,8 @@ static void forDotWeights(const mve::DotWeights &w,
   for (int64_t g = 0; g < w.group; ++g)
     for (int64_t o = 0; o < w.outputs; ++o)
       for (int64_t k = 0; k < w.depth; ++k) {
-        int64_t panel = o / mve::kPanel, half = o % mve::kPanel % w.halves;
-        int64_t j = o % mve::kPanel / w.halves;
+        int64_t panel = o / w.panel, half = o % w.panel % w.halves;
+        int64_t j = o % w.panel / w.halves;
         int64_t at = (g * w.panels() + panel) * w.panelBytes() + half * w.halfBytes() +
                      (k / mve::kLanes * w.perHalf() + j) * mve::kLanes + k % mve::kLanes;
         put(at, g, k, o);
@@ -108,8 +108,8 @@ Value mve::weightAt(ImplicitLocOpBuilder &b, Operation *op, Value k, Value o) {
   }
   DotWeights w = conv ? dotWeights(conv) : dotWeights(cast<nn::MatmulOp>(op));
   Value group = divided(o, w.outputs), channel = rest(o, w.outputs);
-  Value panel = plus(b, times(b, group, w.panels()), divided(channel, kPanel));
-  Value inPanel = rest(channel, kPanel);
+  Value panel = plus(b, times(b, group, w.panels()), divided(channel, w.panel));
+  Value inPanel = rest(channel, w.panel);
   Value at = times(b, panel, w.panelBytes());
   at = plus(b, at, times(b, rest(inPanel, w.halves), w.halfBytes()));
   Value line = plus(b, times(b, divided(k, kLanes), w.perHalf()), divided(inPanel, w.halves));
