@@ -15,6 +15,9 @@ void emitDepthwise(nn::ConvOp op);
 }
 
 namespace {
+/// Copies of a window that are written out.
+constexpr int64_t kWritten = 8;
+
 /// Emits one convolution position by position.
 class ConvEmitter {
 public:
@@ -195,7 +198,7 @@ private:
 
   void gatherInside(ImplicitLocOpBuilder &b, Value from, Value to) {
     // Ascending: what a copy writes behind its end, the next one overwrites.
-    plainLoop(b, 0, c.kernelH, 1, [&](ImplicitLocOpBuilder &ib, Value ky) {
+    auto copyRow = [&](ImplicitLocOpBuilder &ib, Value ky) {
       Value row = plus(ib, from, times(ib, ky, c.dilationH * rowStride));
       Value target = plus(ib, to, times(ib, ky, c.run()));
       if (runs) {
@@ -206,7 +209,12 @@ private:
         copy(jb, scratch, plus(jb, target, times(jb, kx, c.groupC)), input.memory,
              plus(jb, row, times(jb, kx, c.dilationW * columnStride)), c.groupC, /*slack=*/true);
       });
-    });
+    };
+    if (runs && c.kernelH * alignUp(c.run(), kLanes) <= kWritten * kLanes)
+      for (int64_t ky = 0; ky < c.kernelH; ++ky)
+        copyRow(b, index(b, ky));
+    else
+      plainLoop(b, 0, c.kernelH, 1, copyRow);
   }
 
   /// First kernel index inside [0, size) and the one behind the last, for a

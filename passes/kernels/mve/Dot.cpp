@@ -13,12 +13,12 @@ using namespace dlc::kernels::mve;
 
 /// Vectors of two rows that stay in registers while channels are the inner loop, with
 /// room for the epilogue, which LLVM then moves between the products.
-static constexpr int64_t kHeldTogether = 4;
+static constexpr int64_t kHeldTogether = 6;
 
 Dot::Dot(ImplicitLocOpBuilder &b, Operation *op, DotWeights weights, Value filter, Value init)
     : op(op), epilogue(op), weights(weights), filter(filter), init(init) {
   auto optimize = op->getParentOfType<ModuleOp>()->getAttrOfType<StringAttr>(rt::kOptimize);
-  straight = optimize && optimize.getValue() == "size" ? 4 : 12;
+  straight = optimize && optimize.getValue() == "size" ? 4 : 36;
 }
 
 SmallVector<Value> Dot::accumulate(ImplicitLocOpBuilder &b, const Left &left, ValueRange starts,
