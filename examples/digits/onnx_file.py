@@ -6,7 +6,7 @@ Field numbers are those of onnx.proto3 (ONNX 1.12, IR version 8).
 import numpy as np
 
 DTYPES = {np.dtype(name): number for name, number in (
-    ("float32", 1), ("uint8", 2), ("int8", 3), ("uint16", 4), ("int16", 5), ("int32", 6), ("int64", 7))}
+    ("float32", 1), ("uint8", 2), ("int8", 3), ("uint16", 4), ("int16", 5), ("int32", 6), ("int64", 7), ("bool", 9))}
 
 
 def varint(value):

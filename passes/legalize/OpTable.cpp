@@ -20,6 +20,7 @@ static std::vector<OpEntry> buildTable() {
   addLoss(table);
   addNormalization(table);
   addQLinear(table);
+  addDynamicQuantized(table);
   addQuantize(table);
   addRecurrent(table);
   addReduce(table);

@@ -34,6 +34,12 @@ llvm::ArrayRef<OpEntry> allOps();
 FailureOr<Value> quantize(Node &n, Value x, Value scale, Value zeroPoint, int64_t axis);
 FailureOr<Value> dequantize(Node &n, Value x, Value scale, Value zeroPoint, int64_t axis);
 
+/// DynamicQuantizeLinear of a float tensor.
+struct DynamicallyQuantized {
+  Value values, scale, zeroPoint;
+};
+FailureOr<DynamicallyQuantized> dynamicQuantize(Node &n, Value x);
+
 // Each family adds its entries; one function per file in this folder.
 void addControlFlow(std::vector<OpEntry> &table);
 void addTopK(std::vector<OpEntry> &table);
@@ -42,6 +48,7 @@ void addDetection(std::vector<OpEntry> &table);
 void addLoss(std::vector<OpEntry> &table);
 void addNormalization(std::vector<OpEntry> &table);
 void addQLinear(std::vector<OpEntry> &table);
+void addDynamicQuantized(std::vector<OpEntry> &table);
 void addQuantize(std::vector<OpEntry> &table);
 void addRecurrent(std::vector<OpEntry> &table);
 void addCast(std::vector<OpEntry> &table);

@@ -124,17 +124,24 @@ static LogicalResult lowerBinary(Node &n, llvm::StringLiteral base) {
 }
 
 /// One tensor: x, x_scale, x_zero, y_scale, y_zero.
-static LogicalResult lowerSingle(Node &n, llvm::StringLiteral base) {
+static LogicalResult lowerSingle(Node &n, llvm::StringLiteral base, int64_t opset = kBaseOpset) {
   SmallVector<Value> in = inputsOf(n);
-  if (n.hasAttr("channels_last")) {
-    auto last = n.i64("channels_last", 0);
-    if (failed(last) || *last)
-      return n.error("channels_last is not supported", "convert the model to NCHW");
-  }
+  auto last = n.i64("channels_last", 0);
+  if (failed(last))
+    return failure();
   auto x = input(n, in, 0, 0);
   if (failed(x))
     return failure();
-  return finish(n, n.lowerAs(base, kBaseOpset, {*x}), in, 3);
+  int64_t rank = cast<RankedTensorType>(x->getType()).getRank();
+  if (!*last || rank < 3)
+    return finish(n, n.lowerAs(base, opset, {*x}), in, 3);
+  // Channels last: computed as channels first.
+  SmallVector<int64_t> first{0, rank - 1}, back{0};
+  for (int64_t d = 1; d < rank - 1; ++d)
+    first.push_back(d), back.push_back(d + 1);
+  back.push_back(1);
+  auto y = n.lowerAs(base, opset, {n.transpose(*x, first)});
+  return finish(n, failed(y) ? y : FailureOr<Value>(n.transpose(*y, back)), in, 3);
 }
 
 /// y_scale, y_zero, then each tensor with its scale and zero point.
@@ -159,7 +166,10 @@ static LogicalResult lowerQLinearAveragePool(Node &n) { return lowerSingle(n, "A
 static LogicalResult lowerQLinearGlobalAveragePool(Node &n) {
   return lowerSingle(n, "GlobalAveragePool");
 }
-static LogicalResult lowerQLinearSoftmax(Node &n) { return lowerSingle(n, "Softmax"); }
+static LogicalResult lowerQLinearSoftmax(Node &n) {
+  auto opset = n.i64("opset", kBaseOpset); // before 13, all dimensions from the axis on
+  return failed(opset) ? failure() : lowerSingle(n, "Softmax", *opset);
+}
 static LogicalResult lowerQLinearReduceMean(Node &n) { return lowerSingle(n, "ReduceMean"); }
 
 void dlc::legalize::addQLinear(std::vector<OpEntry> &table) {

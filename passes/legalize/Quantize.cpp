@@ -333,15 +333,13 @@ FailureOr<Value> dlc::legalize::quantize(Node &n, Value x, Value scale, Value ze
   return n.result(0);
 }
 
-static LogicalResult lowerDynamicQuantizeLinear(Node &n) {
-  if (failed(n.requireTensors(1)))
-    return failure();
-  if (!n.elementType(0).isF32())
+FailureOr<DynamicallyQuantized> dlc::legalize::dynamicQuantize(Node &n, Value x) {
+  auto type = dyn_cast<RankedTensorType>(x.getType());
+  if (!type || !type.getElementType().isF32())
     return n.error("input 0 is not a float32 tensor");
-  Value x = n.in(0);
   Type f32 = n.b.getF32Type();
   Type u8 = IntegerType::get(n.b.getContext(), 8, IntegerType::Unsigned);
-  auto all = llvm::to_vector(llvm::seq<int64_t>(0, n.rank(0)));
+  auto all = llvm::to_vector(llvm::seq<int64_t>(0, type.getRank()));
   auto extreme = [&](bool max) {
     return n.reduce(x, all, n.scalar(f32, 0.0), // the range includes 0
                     [&](ImplicitLocOpBuilder &b, Value v, Value acc) -> Value {
@@ -367,9 +365,18 @@ static LogicalResult lowerDynamicQuantizeLinear(Node &n) {
   });
   if (failed(y))
     return failure();
-  n.set(0, *y);
-  n.set(1, scale);
-  n.set(2, zero);
+  return DynamicallyQuantized{*y, scale, zero};
+}
+
+static LogicalResult lowerDynamicQuantizeLinear(Node &n) {
+  if (failed(n.requireTensors(1)))
+    return failure();
+  auto q = dynamicQuantize(n, n.in(0));
+  if (failed(q))
+    return failure();
+  n.set(0, q->values);
+  n.set(1, q->scale);
+  n.set(2, q->zeroPoint);
   return success();
 }
 
@@ -379,4 +386,8 @@ void dlc::legalize::addQuantize(std::vector<OpEntry> &table) {
   add("QuantizeLinear", 10, "floats, int32", lowerQuantizeLinear);
   add("DequantizeLinear", 10, "int2 to int32, float8", lowerDequantizeLinear);
   add("DynamicQuantizeLinear", 11, "float32", lowerDynamicQuantizeLinear);
+  // ONNX Runtime's own, from before opset 21 had 16 and 4 bits.
+  table.push_back({"com.microsoft", "QuantizeLinear", 1, kLatest, "floats, int32", lowerQuantizeLinear});
+  table.push_back({"com.microsoft", "DequantizeLinear", 1, kLatest, "int2 to int32, float8",
+                   lowerDequantizeLinear});
 }
