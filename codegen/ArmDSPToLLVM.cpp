@@ -96,15 +96,17 @@ struct DotPattern : ConvertOpToLLVMPattern<arm_dsp::DotOp> {
   }
 };
 
-/// The upper half of a product with a constant. Left to itself LLVM makes an unsigned
-/// product of it and corrects that; products of two variables it knows as SMMUL.
+/// The upper half of a product with a constant, or with one that is an argument. Left to
+/// itself LLVM makes an unsigned product of it and corrects that; products of two other
+/// variables it knows as SMMUL.
 struct MultiplyHighPattern : ConvertOpToLLVMPattern<arith::MulSIExtendedOp> {
   MultiplyHighPattern(const LLVMTypeConverter &converter)
       : ConvertOpToLLVMPattern(converter, /*benefit=*/10) {}
   LogicalResult matchAndRewrite(arith::MulSIExtendedOp op, OpAdaptor adaptor,
                                 ConversionPatternRewriter &rewriter) const override {
+    auto isNumber = [](Value v) { return getConstantIntValue(v) || isa<BlockArgument>(v); };
     if (!op.getLow().getType().isInteger(32) || !op.getLow().use_empty() ||
-        (!getConstantIntValue(op.getLhs()) && !getConstantIntValue(op.getRhs())))
+        (!isNumber(op.getLhs()) && !isNumber(op.getRhs())))
       return rewriter.notifyMatchFailure(op, "not the upper half of a product with a constant");
     Location loc = op.getLoc();
     auto assembly = LLVM::InlineAsmOp::create(

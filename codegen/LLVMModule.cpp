@@ -17,15 +17,16 @@ using namespace dlc;
 using namespace dlc::codegen;
 
 namespace {
-/// Unrolling by a factor hurts cores with few registers: it spills in loops that
-/// our passes have unrolled as far as is good. Loops that vanish entirely when
-/// unrolled are gone before this pass runs.
+/// Loops of kernels that several layers share run any number of rounds: unrolled by a
+/// factor they get a second body for the rounds that are left, for little time.
 struct KeepLoopsRolled : llvm::PassInfoMixin<KeepLoopsRolled> {
   llvm::PreservedAnalyses run(llvm::Function &function,
                               llvm::FunctionAnalysisManager &analyses) {
+    if (!function.hasFnAttribute("dlc-rolled"))
+      return llvm::PreservedAnalyses::all();
     auto &loops = analyses.getResult<llvm::LoopAnalysis>(function);
     for (llvm::Loop *loop : loops.getLoopsInPreorder())
-      llvm::addStringMetadataToLoop(loop, "llvm.loop.unroll.disable");
+      llvm::addStringMetadataToLoop(loop, "llvm.loop.unroll.disable", /*V=*/1);
     return llvm::PreservedAnalyses::all();
   }
 };

@@ -25,14 +25,8 @@ bool hasUnitStride(Value buffer) {
 struct LowerKernels : dlc::impl::LowerKernelsBase<LowerKernels> {
   void runOnOperation() override {
     dlc::rt::TargetAttr target = dlc::rt::targetOf(getOperation());
-    // Layers that can share a kernel first, where code is to be short.
-    auto optimize = getOperation()->getAttrOfType<StringAttr>(dlc::rt::kOptimize);
-    SmallVector<Operation *> sharing;
-    getOperation().walk([&](Operation *op) {
-      if (isa<dlc::nn::ConvOp, dlc::nn::MatmulOp>(op) && optimize && optimize.getValue() == "size")
-        sharing.push_back(op);
-    });
-    dlc::kernels::dsp::emitShared(getOperation(), sharing);
+    // Layers that share a kernel with others first.
+    dlc::kernels::dsp::emitShared(getOperation());
     getOperation().walk([&](Operation *op) {
       if (!isa<dlc::nn::ConvOp, dlc::nn::MatmulOp>(op) ||
           !llvm::all_of(op->getOperands(), hasUnitStride))

@@ -4,6 +4,7 @@
 #include "dialects/ArmDSP/ArmDSP.h"
 #include "passes/kernels/Tile.h"
 #include "passes/kernels/dsp/Dsp.h"
+#include "passes/kernels/dsp/Function.h"
 #include "passes/kernels/dsp/Weights.h"
 
 using namespace mlir;
@@ -93,40 +94,83 @@ struct Lines {
   }
 };
 
+/// The emitter of one convolution. Its sizes are values: constants, or arguments of a
+/// function that several layers call; kernel, stride along a line and padding before
+/// it are known in any case.
 class Depthwise {
 public:
-  Depthwise(const Lines &lines, const Shape &original, dlc::nn::KernelAttr kernel, Value scratch)
-      : lines(lines), original(original), s(lines.s), plan(s.kernelWidth, s.strideX), linePairs(lines.pairs()),
-        channels(kernel.getRows()), b(s.op->getLoc(), s.op), scratch(scratch) {
-    Flat flat = flatten(b, s.input);
-    Steps steps = flat.steps(original);
-    input = flat.buffer;
-    batchStep = steps.batch;
-    rowStep = lines.swapped ? steps.column : steps.row;
-    columnStep = lines.swapped ? steps.row : steps.column;
-  }
+  Depthwise(const Lines &lines, const Shape &original, dlc::nn::KernelAttr kernel, Value scratch,
+            KernelFunction *function)
+      : lines(lines), original(original), s(lines.s), plan(s.kernelWidth, s.strideX),
+        channels(kernel.getRows()), function(function), outside(s.op->getLoc(), s.op),
+        b(function ? function->body() : outside), scratch(scratch) {}
   void emit();
 
 private:
+  Value size(int64_t v) { return function ? function->number(v) : index(b, v); }
+  void takeSizes();
   void pack();
   void emitGroup(Emitter &b, Value n, Value channel, int64_t count);
   void expandLine(Emitter &b, Value n, Value channel, Value row, Value slot, int64_t count);
   void copyLine(Emitter &b, Value from, Value to, int64_t count);
-  void fill(Emitter &b, Value from, int64_t count);
+  void fillLine(Emitter &b, Value to, int64_t count);
   void emitLine(Emitter &b, Value n, Value channel, Value y, Value first, Value plane);
   void emitTile(Emitter &b, Value n, Value channel, Value y, Value x, Value plane,
                 ArrayRef<Value> weights, Value start, int64_t results);
+  /// Where a word of scratch lies behind another one: in layers of their own, pairs
+  /// of a line lie side by side; in functions, steps are the same for all layers.
+  Value step(Emitter &b, Value from, int64_t pairs, int64_t slots, int64_t planes);
 
   const Lines &lines;
   const Shape &original, &s;
   LinePlan plan;
-  int64_t linePairs, channels;
-  Emitter b;
+  int64_t channels;
+  KernelFunction *function;
+  Emitter outside, b;
   Value scratch, input, words, halves, packed, padPair, bias;
-  int64_t batchStep, rowStep, columnStep;
   int64_t lineWords = 0, channelWords = 0; ///< of the packed weights
+  bool mayEnd = true; ///< a line may have an odd number of results
+  /// Sizes; steps are those in the input, of a result in the output.
+  Value allChannels, height, outHeight, outWidth, padTop, strideY, linePairs, copiedPairs, copiedRest,
+      batchStep, rowStep, columnStep, outRowStep, outColumnStep;
 };
 } // namespace
+
+void Depthwise::takeSizes() {
+  int64_t columns = lines.columns(), begin = s.padLeft % 2;
+  allChannels = size(s.channels);
+  height = size(s.height);
+  outHeight = size(s.outHeight);
+  outWidth = size(s.outWidth);
+  padTop = size(s.padTop);
+  strideY = size(s.strideY);
+  linePairs = size(lines.pairs());
+  copiedPairs = size(std::max<int64_t>(0, columns - begin) / 2);
+  copiedRest = size(std::max<int64_t>(0, columns - begin) % 2);
+  mayEnd = savesCode(s.op) || s.outWidth % 2;
+  if (function) {
+    input = function->buffer(s.input);
+    Value width = lines.swapped ? Value() : size(s.width);
+    rowStep = lines.swapped ? allChannels : mul(b, width, allChannels);
+    columnStep = lines.swapped ? mul(b, height, allChannels) : allChannels;
+    outRowStep = lines.swapped ? allChannels : mul(b, outWidth, allChannels);
+    outColumnStep = lines.swapped ? mul(b, outHeight, allChannels) : allChannels;
+    batchStep = index(b, 0);
+    return;
+  }
+  Flat flat = flatten(b, s.input);
+  Steps steps = flat.steps(original);
+  input = flat.buffer;
+  batchStep = index(b, steps.batch);
+  rowStep = index(b, lines.swapped ? steps.column : steps.row);
+  columnStep = index(b, lines.swapped ? steps.row : steps.column);
+}
+
+Value Depthwise::step(Emitter &b, Value from, int64_t pairs, int64_t slots, int64_t planes) {
+  if (function)
+    return offsetBy(b, from, (pairs * s.kernelHeight + slots) * channels + planes);
+  return offsetBy(b, from, pairs + (slots * channels + planes) * lines.pairs());
+}
 
 /// Channel by channel, line by line: the pairs of weights, two to a word so that
 /// SXTB16 yields them, or one to a word when they are wide.
@@ -151,24 +195,39 @@ void Depthwise::pack() {
                                   : wordOf(weight(2 * i, 0), weight(2 * i + 1, 0),
                                            weight(2 * i, 1), weight(2 * i + 1, 1)));
     }
-  packed = storeWords(b, s, data);
+  packed = storeWords(outside, s, data);
+  if (function)
+    packed = function->buffer(packed);
 }
 
 void Depthwise::emit() {
   pack();
   bias = takeBias(s.op);
-  int64_t total = s.kernelHeight * channels * linePairs;
+  if (function && bias)
+    bias = function->buffer(bias);
+  takeSizes();
+  int64_t total = s.kernelHeight * channels * lines.pairs();
+  auto view = [&](Type element, int64_t count) -> Value {
+    return memref::ViewOp::create(outside, MemRefType::get({count}, element), scratch,
+                                  index(outside, 0), ValueRange());
+  };
+  words = view(b.getI32Type(), total);
+  if (function)
+    words = function->buffer(words);
+  else
+    halves = view(b.getI16Type(), 2 * total);
   Value zero = index(b, 0);
-  words = memref::ViewOp::create(b, MemRefType::get({total}, b.getI32Type()), scratch, zero,
-                                 ValueRange());
-  halves = memref::ViewOp::create(b, MemRefType::get({2 * total}, b.getI16Type()), scratch, zero,
-                                  ValueRange());
+  int32_t pad = s.padElement ? cast<IntegerAttr>(s.padElement).getValue().getSExtValue() : 0;
+  auto pair = b.getI32IntegerAttr(pairOf(pad, pad));
+  padPair = function ? function->constant(pair) : arith::ConstantOp::create(b, pair).getResult();
   if (s.padElement) {
-    int32_t pad = cast<IntegerAttr>(s.padElement).getValue().getSExtValue();
-    padPair = arith::ConstantOp::create(b, b.getI32IntegerAttr(pairOf(pad, pad)));
     // The ends of lines stay as they are: what is copied lies between them.
-    fill(b, zero, total);
+    Value end = mul(b, linePairs, index(b, s.kernelHeight * channels));
+    loop(b, zero, end, 1, [&](Emitter &wb, Value i) { memref::StoreOp::create(wb, padPair, words, i); });
   }
+  if (function)
+    return loop(b, zero, allChannels, channels,
+                [&](Emitter &cb, Value channel) { emitGroup(cb, zero, channel, channels); });
   plainLoop(b, 0, s.batch, 1, [&](Emitter &nb, Value n) {
     int64_t whole = s.channels / channels * channels;
     plainLoop(nb, 0, whole, channels,
@@ -176,29 +235,24 @@ void Depthwise::emit() {
     plainLoop(nb, whole, s.channels, 1,
               [&](Emitter &cb, Value channel) { emitGroup(cb, n, channel, 1); });
   });
-  s.op->erase();
-}
-
-/// `count` pairs of padding from `from` on.
-void Depthwise::fill(Emitter &b, Value from, int64_t count) {
-  plainLoop(b, 0, count, 1, [&](Emitter &wb, Value i) {
-    memref::StoreOp::create(wb, padPair, words, add(wb, from, i));
-  });
 }
 
 /// `count` channels: line r of the padded input lies in slot r mod kernelHeight.
 void Depthwise::emitGroup(Emitter &b, Value n, Value channel, int64_t count) {
-  int64_t height = s.kernelHeight, fresh = std::min(s.strideY, height);
+  int64_t kernel = s.kernelHeight;
   auto slotOf = [&](Emitter &yb, Value row) -> Value {
-    if (height == 1)
+    if (kernel == 1)
       return index(yb, 0);
-    return arith::RemUIOp::create(yb, row, index(yb, height));
+    return arith::RemUIOp::create(yb, row, index(yb, kernel));
   };
-  plainLoop(b, 0, s.outHeight, 1, [&](Emitter &yb, Value y) {
-    Value first = scaled(yb, index(yb, 0), y, s.strideY), end = offsetBy(yb, first, height);
+  loop(b, index(b, 0), outHeight, 1, [&](Emitter &yb, Value y) {
+    Value first = mul(yb, y, strideY), end = offsetBy(yb, first, kernel);
     Value begin = index(yb, 0); // the first line of results needs all lines of the kernel
-    if (s.outHeight > 1) {
-      begin = offsetBy(yb, first, height - fresh);
+    if (function || s.outHeight > 1) {
+      if (auto stride = getConstantIntValue(strideY))
+        begin = offsetBy(yb, first, kernel - std::min(*stride, kernel));
+      else
+        begin = arith::MaxSIOp::create(yb, first, sub(yb, end, strideY));
       Value isFirst = arith::CmpIOp::create(yb, arith::CmpIPredicate::eq, y, index(yb, 0));
       begin = arith::SelectOp::create(yb, isFirst, index(yb, 0), begin);
     }
@@ -211,7 +265,8 @@ void Depthwise::emitGroup(Emitter &b, Value n, Value channel, int64_t count) {
     Value rotation = slotOf(yb, first);
     plainLoop(yb, 0, count, 1, [&](Emitter &cb, Value c) {
       Value at = getConstantIntValue(c) == 0 ? channel : add(cb, channel, c);
-      emitLine(cb, n, at, y, rotation, scaled(cb, index(cb, 0), c, linePairs));
+      Value plane = function ? c : scaled(cb, index(cb, 0), c, lines.pairs());
+      emitLine(cb, n, at, y, rotation, plane);
     });
   });
 }
@@ -219,15 +274,15 @@ void Depthwise::emitGroup(Emitter &b, Value n, Value channel, int64_t count) {
 /// Line `row` of the padded input into its slot.
 void Depthwise::expandLine(Emitter &b, Value n, Value channel, Value row, Value slot,
                            int64_t count) {
-  Value to = scaled(b, index(b, 0), slot, channels * linePairs);
-  Value y = offsetBy(b, row, -s.padTop);
+  Value to = scaled(b, index(b, 0), slot, function ? channels : channels * lines.pairs());
+  Value y = sub(b, row, padTop);
   auto copy = [&](Emitter &ib) {
-    Value from = scaled(ib, channel, n, batchStep);
-    copyLine(ib, scaled(ib, from, y, rowStep), to, count);
+    Value from = add(ib, channel, mul(ib, n, batchStep));
+    copyLine(ib, add(ib, from, mul(ib, y, rowStep)), to, count);
   };
-  if (!s.padTop && !s.padBottom)
+  if (!s.padElement || (!function && !s.padTop && !s.padBottom))
     return copy(b);
-  Value inside = arith::CmpIOp::create(b, arith::CmpIPredicate::ult, y, index(b, s.height));
+  Value inside = arith::CmpIOp::create(b, arith::CmpIPredicate::ult, y, height);
   scf::IfOp::create(
       b, inside,
       [&](OpBuilder &builder, Location loc) {
@@ -237,55 +292,78 @@ void Depthwise::expandLine(Emitter &b, Value n, Value channel, Value row, Value 
       },
       [&](OpBuilder &builder, Location loc) {
         Emitter ib(loc, builder);
-        fill(ib, to, count * linePairs);
+        fillLine(ib, to, count);
         scf::YieldOp::create(ib);
       });
 }
 
+/// `count` lines of padding from word `to` on.
+void Depthwise::fillLine(Emitter &b, Value to, int64_t count) {
+  Value zero = index(b, 0);
+  if (!function)
+    return plainLoop(b, 0, count * lines.pairs(), 1, [&](Emitter &wb, Value i) {
+      memref::StoreOp::create(wb, padPair, words, add(wb, to, i));
+    });
+  loop(b, zero, linePairs, 1, [&](Emitter &pb, Value pair) {
+    Value target = scaled(pb, to, pair, s.kernelHeight * channels);
+    for (int64_t c = 0; c < count; ++c)
+      memref::StoreOp::create(pb, padPair, words, step(pb, target, 0, 0, c));
+  });
+}
+
 /// Expands `count` channels of a line: pixels two by two, four channels at once.
 void Depthwise::copyLine(Emitter &b, Value from, Value to, int64_t count) {
-  int64_t columns = lines.columns();
   auto constant = [&](Emitter &ib, int32_t v) -> Value {
     return arith::ConstantOp::create(ib, ib.getI32IntegerAttr(v));
   };
-  // One pixel, in the lower or upper half of its pairs.
-  auto single = [&](Emitter &ib, int64_t x) {
-    Value at = offsetBy(ib, from, x * columnStep);
+  // Lower halves, upper halves of two registers: PKHBT and PKHTB.
+  auto lower = [&](Emitter &pb, Value x, Value y) -> Value {
+    return arith::OrIOp::create(pb, arith::AndIOp::create(pb, x, constant(pb, 0xffff)),
+                                arith::ShLIOp::create(pb, y, constant(pb, 16)));
+  };
+  auto upper = [&](Emitter &pb, Value x, Value y) -> Value {
+    return arith::OrIOp::create(pb, arith::AndIOp::create(pb, y, constant(pb, -65536)),
+                                arith::ShRUIOp::create(pb, x, constant(pb, 16)));
+  };
+  // One pixel beside padding, in the lower or upper half of pair `pair`.
+  int64_t begin = s.padLeft % 2, firstPair = s.padLeft / 2;
+  auto single = [&](Emitter &ib, Value x, Value pair, bool isUpper) {
+    Value at = add(ib, from, mul(ib, x, columnStep));
     for (int64_t c = 0; c < count; ++c) {
       Value v = memref::LoadOp::create(ib, input, offsetBy(ib, at, c));
+      if (function) {
+        v = arith::ExtSIOp::create(ib, ib.getI32Type(), v);
+        v = isUpper ? lower(ib, padPair, v) : lower(ib, v, padPair);
+        Value target = scaled(ib, to, pair, s.kernelHeight * channels);
+        memref::StoreOp::create(ib, v, words, step(ib, target, 0, 0, c));
+        continue;
+      }
       v = arith::ExtSIOp::create(ib, ib.getI16Type(), v);
-      Value place = scaled(ib, index(ib, 2 * c * linePairs + x + s.padLeft), to, 2);
+      Value place = scaled(ib, index(ib, 2 * c * lines.pairs() + isUpper), add(ib, to, pair), 2);
       memref::StoreOp::create(ib, v, halves, place);
     }
   };
-  int64_t begin = s.padLeft % 2, pairs = std::max<int64_t>(0, columns - begin) / 2;
-  if (begin && columns > 0)
-    single(b, 0);
-  Value start = offsetBy(b, from, begin * columnStep);
-  Value place = offsetBy(b, to, (s.padLeft + begin) / 2);
-  plainLoop(b, 0, pairs, 1, [&](Emitter &pb, Value pair) {
-    Value at = scaled(pb, start, pair, 2 * columnStep), target = add(pb, place, pair);
+  Value zero = index(b, 0);
+  if (begin && lines.columns() > 0)
+    single(b, zero, index(b, firstPair), true);
+  Value start = begin ? add(b, from, columnStep) : from;
+  loop(b, zero, copiedPairs, 1, [&](Emitter &pb, Value pair) {
+    Value at = add(pb, start, mul(pb, pair, mul(pb, columnStep, index(pb, 2))));
+    Value target = function ? scaled(pb, step(pb, to, firstPair + begin, 0, 0), pair,
+                                     s.kernelHeight * channels)
+                            : add(pb, offsetBy(pb, to, firstPair + begin), pair);
     auto store = [&](Value v, int64_t c) {
-      memref::StoreOp::create(pb, v, words, offsetBy(pb, target, c * linePairs));
+      memref::StoreOp::create(pb, v, words, step(pb, target, 0, 0, c));
     };
-    // Lower halves, upper halves of two registers: PKHBT and PKHTB.
-    auto lower = [&](Value x, Value y) -> Value {
-      return arith::OrIOp::create(pb, arith::AndIOp::create(pb, x, constant(pb, 0xffff)),
-                                  arith::ShLIOp::create(pb, y, constant(pb, 16)));
-    };
-    auto upper = [&](Value x, Value y) -> Value {
-      return arith::OrIOp::create(pb, arith::AndIOp::create(pb, y, constant(pb, -65536)),
-                                  arith::ShRUIOp::create(pb, x, constant(pb, 16)));
-    };
-    Value next = offsetBy(pb, at, columnStep);
+    Value next = add(pb, at, columnStep);
     if (count == 4) {
       Value x = dlc::arm_dsp::LoadOp::create(pb, input, at);
       Value y = dlc::arm_dsp::LoadOp::create(pb, input, next);
       for (int64_t half = 0; half < 2; ++half) {
         Value even = dlc::arm_dsp::Sxtb16Op::create(pb, x, 8 * half);
         Value odd = dlc::arm_dsp::Sxtb16Op::create(pb, y, 8 * half);
-        store(lower(even, odd), half);
-        store(upper(even, odd), half + 2);
+        store(lower(pb, even, odd), half);
+        store(upper(pb, even, odd), half + 2);
       }
       return;
     }
@@ -294,11 +372,13 @@ void Depthwise::copyLine(Emitter &b, Value from, Value to, int64_t count) {
       Value y = memref::LoadOp::create(pb, input, offsetBy(pb, next, c));
       x = arith::ExtSIOp::create(pb, pb.getI32Type(), x);
       y = arith::ExtSIOp::create(pb, pb.getI32Type(), y);
-      store(lower(x, y), c);
+      store(lower(pb, x, y), c);
     }
   });
-  if (begin + 2 * pairs < columns)
-    single(b, begin + 2 * pairs);
+  loop(b, zero, copiedRest, 1, [&](Emitter &rb, Value) {
+    Value x = offsetBy(rb, mul(rb, copiedPairs, index(rb, 2)), begin);
+    single(rb, x, offsetBy(rb, copiedPairs, firstPair + begin), false);
+  });
 }
 
 /// A line of results of one channel, whose lines begin at `plane` of their slots;
@@ -328,6 +408,10 @@ void Depthwise::emitLine(Emitter &b, Value n, Value channel, Value y, Value rota
     }
   }
   Value start = startOf(b, bias, channel);
+  if (function) // what lies behind the last result is computed, too
+    return loop(b, index(b, 0), outWidth, 2, [&](Emitter &xb, Value x) {
+      emitTile(xb, n, channel, y, x, plane, weights, start, 2);
+    });
   int64_t whole = s.outWidth / 2 * 2;
   plainLoop(b, 0, whole, 2, [&](Emitter &xb, Value x) {
     emitTile(xb, n, channel, y, x, plane, weights, start, 2);
@@ -346,7 +430,7 @@ void Depthwise::emitTile(Emitter &b, Value n, Value channel, Value y, Value x, V
     column = index(b, *constant / 2);
   else
     column = arith::ShRUIOp::create(b, x, index(b, 1));
-  Value from = scaled(b, plane, column, s.strideX);
+  Value from = scaled(b, plane, column, s.strideX * (function ? s.kernelHeight * channels : 1));
   for (int64_t slot = 0; slot < s.kernelHeight; ++slot) {
     Value pair;
     int64_t loaded = -1;
@@ -354,8 +438,7 @@ void Depthwise::emitTile(Emitter &b, Value n, Value channel, Value y, Value x, V
       if (p.result >= results)
         continue;
       if (p.pair != loaded)
-        pair = memref::LoadOp::create(b, words,
-                                      offsetBy(b, from, slot * channels * linePairs + p.pair));
+        pair = memref::LoadOp::create(b, words, step(b, from, p.pair, slot, 0));
       loaded = p.pair;
       Value w = weights[slot * plan.weights.size() + p.weight], &sum = sums[p.result];
       using namespace dlc::arm_dsp;
@@ -368,6 +451,21 @@ void Depthwise::emitTile(Emitter &b, Value n, Value channel, Value y, Value x, V
         sum = p.weightTop ? SmlabtOp::create(b, pair, w, sum).getResult()
                           : SmlabbOp::create(b, pair, w, sum).getResult();
     }
+  }
+  if (function) {
+    Value out = function->buffer(s.out);
+    Value at = add(b, add(b, mul(b, y, outRowStep), mul(b, x, outColumnStep)), channel);
+    SmallVector<Value> values;
+    for (Value sum : sums)
+      values.push_back(function->applyEpilogue(b, sum, Value(), channel));
+    Value next = add(b, at, outColumnStep);
+    if (mayEnd) { // what is too much goes where the first result goes then
+      Value inside = arith::CmpIOp::create(b, arith::CmpIPredicate::ult, offsetBy(b, x, 1), outWidth);
+      next = arith::SelectOp::create(b, inside, next, at);
+    }
+    memref::StoreOp::create(b, values[1], out, next);
+    memref::StoreOp::create(b, values[0], out, at);
+    return;
   }
   SmallVector<Value> values;
   SmallVector<SmallVector<Value>> places;
@@ -385,7 +483,10 @@ int64_t dlc::kernels::dsp::depthwiseScratch(const Shape &s, nn::KernelAttr kerne
   return lines.s.kernelHeight * kernel.getRows() * lines.pairs() * 4;
 }
 
-void dlc::kernels::dsp::emitDepthwise(const Shape &s, nn::KernelAttr kernel, Value scratch) {
+void dlc::kernels::dsp::emitDepthwise(const Shape &s, nn::KernelAttr kernel, Value scratch,
+                                      KernelFunction *function) {
   Lines lines(s, kernel.getDepth() == 2);
-  Depthwise(lines, s, kernel, scratch).emit();
+  Depthwise(lines, s, kernel, scratch, function).emit();
+  if (!function)
+    s.op->erase();
 }

@@ -208,12 +208,18 @@ std::optional<KernelFunction> dlc::kernels::dsp::emitFunction(Operation *op) {
   int64_t bytes = scratchBytes(op, kernel);
   if (bytes && (!scratch || cast<MemRefType>(scratch.getType()).getNumElements() < bytes))
     return std::nullopt;
-  bool plain = s->groups == 1 && s->dilationX == 1 && s->dilationY == 1;
-  if (kernel.getKind() != "dsp" || !plain)
-    return std::nullopt;
-  KernelFunction function(op);
-  emitGemm(*s, kernel, scratch, &function);
-  return function;
+  if (kernel.getKind() == "dsp" && s->groups == 1 && s->dilationX == 1 && s->dilationY == 1) {
+    KernelFunction function(op);
+    emitGemm(*s, kernel, scratch, &function);
+    return function;
+  }
+  if (kernel.getKind() == "dsp_depthwise" && s->channels % kernel.getRows() == 0 &&
+      KernelFunction::isPerChannel(*s)) {
+    KernelFunction function(op);
+    emitDepthwise(*s, kernel, scratch, &function);
+    return function;
+  }
+  return std::nullopt;
 }
 
 bool dlc::kernels::dsp::emit(Operation *op, nn::KernelAttr kernel) {

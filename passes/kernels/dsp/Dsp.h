@@ -54,7 +54,8 @@ mlir::Value startOf(mlir::ImplicitLocOpBuilder &b, mlir::Value bias, mlir::Value
 void emitGemm(const Shape &s, nn::KernelAttr kernel, mlir::Value scratch,
               KernelFunction *function = nullptr);
 void emitVector(const Shape &s, nn::KernelAttr kernel);
-void emitDepthwise(const Shape &s, nn::KernelAttr kernel, mlir::Value scratch);
+void emitDepthwise(const Shape &s, nn::KernelAttr kernel, mlir::Value scratch,
+                   KernelFunction *function = nullptr);
 int64_t gemmScratch(const Shape &s, nn::KernelAttr kernel);
 int64_t depthwiseScratch(const Shape &s, nn::KernelAttr kernel);
 

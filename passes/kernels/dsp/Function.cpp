@@ -39,6 +39,12 @@ bool KernelFunction::accepts(const Shape &s) {
   });
 }
 
+bool KernelFunction::isPerChannel(const Shape &s) {
+  return llvm::all_of(epilogueInputs(s.op), [](Value operand) {
+    return cast<MemRefType>(operand.getType()).getRank() == 1;
+  });
+}
+
 KernelFunction::KernelFunction(Operation *op) : op(op) {
   auto layer = op->getParentOfType<func::FuncOp>();
   OpBuilder b(layer);
@@ -183,47 +189,117 @@ static void dropArguments(func::FuncOp func, MutableArrayRef<func::CallOp> calls
       func.setArgAttr(argument.getArgNumber(), "llvm.noalias", b.getUnitAttr());
 }
 
-SmallVector<Operation *> dlc::kernels::dsp::emitShared(ModuleOp module, ArrayRef<Operation *> ops) {
-  struct Pending {
-    Operation *op;
-    KernelFunction function;
-  };
-  std::vector<std::vector<Pending>> groups; // in order of the layers
+namespace {
+/// How much slower a network may become for shared kernels with -Ospeed and -Oram.
+constexpr double kSharingBudget = 0.06;
+
+/// A layer whose kernel has been emitted as a function.
+struct Pending {
+  Operation *op;
+  KernelFunction function;
+  std::vector<int64_t> sizes;
+  double cost = 0;  ///< cycles on Cortex-M4 that it takes more than code for this layer
+  double bytes = 0; ///< of code for this layer
+  bool isChosen = true;
+};
+using Group = std::vector<Pending>;
+} // namespace
+
+/// Fills in what `p` costs and saves; returns the cycles of the layer. Measured on the
+/// networks of MLPerf Tiny.
+static double estimate(const Shape &s, dlc::nn::KernelAttr kernel, Pending &p) {
+  p.sizes = {s.height, s.width, s.channels, s.outHeight, s.outWidth, s.outputs,
+             s.kernelHeight, s.kernelWidth, s.strideY, s.strideX, s.padTop, s.padLeft};
+  double results = s.batch * s.pixels() * s.outputs;
+  double macs = results * s.kernelHeight * s.kernelWidth * s.groupChannels();
+  // Sizes and amounts of shifts that are reloaded. Short lines spill in any case.
+  if (kernel.getKind() == "dsp_depthwise") {
+    p.cost = s.outWidth > 8 ? results * 5 : 0;
+    p.bytes = 1900;
+    return macs * 3.2;
+  }
+  // The round that begins in the middle; patches whose loops are not written out.
+  bool isLine = s.kernelHeight * s.kernelWidth == 1 && s.outHeight == 1;
+  double tiles = results / (kernel.getRows() * kernel.getColumns());
+  p.cost = tiles * (!isLine ? 65 : s.channels > 8 ? 24 : 0);
+  p.bytes = isLine ? 1150 : 2600;
+  return macs * 1.5;
+}
+
+/// Chooses the layers that share: those first that save the most bytes for a cycle.
+static void choose(std::vector<Group> &groups, double cycles) {
+  SmallVector<Pending *> candidates;
+  for (Group &group : groups) {
+    // Layers of equal sizes are one function without any of this (dlc-share-layers).
+    bool differ = llvm::any_of(group, [&](Pending &p) { return p.sizes != group[0].sizes; });
+    for (Pending &p : group) {
+      p.isChosen = false;
+      if (differ)
+        candidates.push_back(&p);
+    }
+  }
+  std::vector<std::pair<double, size_t>> order;
+  for (auto [i, p] : llvm::enumerate(candidates))
+    order.push_back({p->cost / p->bytes, i});
+  llvm::sort(order);
+  double budget = cycles * kSharingBudget;
+  for (auto [ratio, i] : order) {
+    candidates[i]->isChosen = candidates[i]->cost <= budget;
+    if (candidates[i]->isChosen)
+      budget -= candidates[i]->cost;
+  }
+}
+
+void dlc::kernels::dsp::emitShared(ModuleOp module) {
+  SmallVector<Operation *> ops;
+  module.walk([&](Operation *op) {
+    if (isa<dlc::nn::ConvOp, dlc::nn::MatmulOp>(op) &&
+        isOurs(op->getAttrOfType<dlc::nn::KernelAttr>("kernel")))
+      ops.push_back(op);
+  });
+  std::vector<Group> groups; // in order of the layers
   llvm::StringMap<size_t> groupOf;
-  SmallVector<Operation *> rest;
+  double cycles = 0;
   for (Operation *op : ops) {
+    std::optional<Shape> shape = Shape::of(op);
+    if (!shape)
+      continue;
     ImplicitLocOpBuilder b(op->getLoc(), op);
     // Emitting a kernel changes its contraction.
     Operation *copy = b.clone(*op);
     std::optional<KernelFunction> function = emitFunction(copy);
+    Pending pending{op, function ? *function : KernelFunction(), {}};
+    cycles += estimate(*shape, op->getAttrOfType<dlc::nn::KernelAttr>("kernel"), pending);
     if (!function) {
       copy->erase();
-      rest.push_back(op);
       continue;
     }
-    auto [found, isNew] = groupOf.try_emplace(function->finish(), groups.size());
+    auto [found, isNew] = groupOf.try_emplace(pending.function.finish(), groups.size());
     if (isNew)
       groups.emplace_back();
-    groups[found->second].push_back({op, *function});
+    groups[found->second].push_back(pending);
   }
+  if (!ops.empty() && !savesCode(ops[0]))
+    choose(groups, cycles);
   unsigned number = 0;
   std::string name = "kernel";
   if (auto given = module->getAttrOfType<StringAttr>(rt::kName))
     name = given.str() + "_kernel";
-  for (std::vector<Pending> &group : groups) {
-    func::FuncOp shared = group.front().function.function();
+  for (Group &group : groups) {
+    bool isShared = llvm::count_if(group, [](Pending &p) { return p.isChosen; }) > 1;
+    func::FuncOp shared;
     SmallVector<func::CallOp> calls;
     for (Pending &p : group) {
       Operation *copy = p.function.contraction();
-      if (group.size() > 1) {
+      if (isShared && p.isChosen) {
         OpBuilder b(p.op);
+        if (!shared)
+          shared = p.function.function();
         calls.push_back(func::CallOp::create(b, p.op->getLoc(), shared, p.function.operands()));
         p.op->erase();
-      } else {
-        rest.push_back(p.op);
       }
       copy->erase();
-      if (&p != &group.front() || group.size() == 1)
+      if (shared != p.function.function())
         p.function.erase();
     }
     if (calls.empty())
@@ -235,7 +311,7 @@ SmallVector<Operation *> dlc::kernels::dsp::emitShared(ModuleOp module, ArrayRef
       call.setCallee(shared.getName());
     dropArguments(shared, calls);
     // A layer's function is called once only, and what it calls must not vanish in it.
-    shared->setAttr("passthrough", OpBuilder(shared).getStrArrayAttr({"noinline"}));
+    shared->setAttr("passthrough", OpBuilder(shared).getStrArrayAttr({"noinline", "dlc-rolled"}));
   }
   // What was prepared for functions that nothing calls.
   for (bool changed = true; changed;) {
@@ -248,5 +324,4 @@ SmallVector<Operation *> dlc::kernels::dsp::emitShared(ModuleOp module, ArrayRef
       changed = true;
     });
   }
-  return rest;
 }

@@ -11,7 +11,10 @@ class KernelFunction {
 public:
   /// Whether results and operands of the epilogue lie such that one number says where.
   static bool accepts(const Shape &s);
+  /// Whether what the epilogue reads depends on the channel only.
+  static bool isPerChannel(const Shape &s);
 
+  KernelFunction() = default; ///< none
   /// For `op`, a copy of the layer's contraction that may be changed.
   explicit KernelFunction(mlir::Operation *op);
   /// Where the kernel is emitted.
@@ -38,19 +41,21 @@ public:
 private:
   mlir::Value argument(mlir::Value passedValue, mlir::Type type);
 
-  mlir::Operation *op;
+  mlir::Operation *op = nullptr;
   mlir::func::FuncOp func;
-  mlir::Block *entry;
+  mlir::Block *entry = nullptr;
   mlir::SmallVector<mlir::Value> passed;
   /// Operands of the epilogue, and its numbers by operation and operand.
   mlir::DenseMap<mlir::Value, mlir::Value> buffers;
   mlir::DenseMap<std::pair<mlir::Operation *, unsigned>, mlir::Value> numbers;
 };
 
-/// Emits the kernels of `ops`, each with its own `kernel` attribute. Those whose code
-/// is the same but for sizes become one function with calls; the others are left
-/// alone and returned.
-mlir::SmallVector<mlir::Operation *> emitShared(mlir::ModuleOp module,
-                                                mlir::ArrayRef<mlir::Operation *> ops);
+/// Emits kernels that several layers of the module can share, those whose code is the
+/// same but for sizes, as one function with calls. Leaves the other contractions alone.
+///
+/// With -Osize all share that can. Otherwise layers share as long as that costs little:
+/// those that save the most bytes for a cycle first, up to kSharingBudget of the
+/// estimated cycles of all contractions.
+void emitShared(mlir::ModuleOp module);
 
 } // namespace dlc::kernels::dsp

@@ -72,7 +72,7 @@ private:
   int64_t pixels;
   KernelFunction *function;
   Emitter b;
-  Value scratchBytes, words, halves, copy; ///< views of scratch
+  Value scratchBytes, words, halves, copy, copyWords; ///< views of scratch
   Value weights, bias, inputBytes;
   Flat input;
   Steps steps;
@@ -141,6 +141,8 @@ void Gemm::emit() {
     halves = view(b.getI16Type(), 0, expanded / 2);
   if (s.padElement)
     copy = view(b.getI8Type(), expanded, patch.bytes());
+  if (function && s.padElement && s.channels % 4 == 0)
+    copyWords = view(b.getI32Type(), expanded, patch.bytes() / 4);
 
   // Blocks of all sizes there are, none of them where others suffice.
   Value first = zero, start = zero;
@@ -197,7 +199,10 @@ void Gemm::emitPixels(Emitter &b, Value n, Value group) {
       }
       all.push_back(after);
     }
-    plainLoop(pb, 0, pixels, 1, [&](Emitter &jb, Value j) {
+    bool isWritten = function && isLine && isLarge; // once for each pixel: short, no choice
+    for (int64_t j = 0; isWritten && j < pixels; ++j)
+      expandPatch(pb, n, group, index(pb, j), all[j]);
+    plainLoop(pb, 0, isWritten ? 0 : pixels, 1, [&](Emitter &jb, Value j) {
       Pixel at = all[0];
       for (int64_t k = 1; k < pixels; ++k) {
         Value is = arith::CmpIOp::create(jb, arith::CmpIPredicate::eq, j, index(jb, k));
@@ -269,9 +274,23 @@ void Gemm::expandPatch(Emitter &b, Value n, Value group, Value pixel, Pixel at) 
 
 /// Copies the bytes of a patch that reaches over the border into scratch.
 void Gemm::copyPadded(Emitter &b, Value n, Value group, Value top, Value left) {
-  Value pad = function ? function->constant(s.padElement)
-                       : arith::ConstantOp::create(b, s.padElement).getResult();
+  TypedAttr element = s.padElement;
+  if (copyWords) {
+    int32_t byte = cast<IntegerAttr>(element).getValue().getSExtValue();
+    element = b.getI32IntegerAttr(wordOf(byte, byte, byte, byte));
+  }
+  Value pad = function ? function->constant(element) : arith::ConstantOp::create(b, element).getResult();
   Value zero = index(b, 0);
+  // A loop over the channels, in words where that is possible: `each` gets the first.
+  auto overChannels = [&](Emitter &cb, llvm::function_ref<void(Emitter &, Value)> each) {
+    loop(cb, zero, channels, copyWords ? 4 : 1, each);
+  };
+  auto store = [&](Emitter &cb, Value v, Value at) {
+    if (!copyWords)
+      memref::StoreOp::create(cb, v, copy, at);
+    else
+      memref::StoreOp::create(cb, v, copyWords, arith::ShRUIOp::create(cb, at, index(cb, 2)).getResult());
+  };
   loop(b, zero, kernelHeight, 1, [&](Emitter &yb, Value ky) {
     Value y = scaled(yb, top, ky, s.dilationY);
     Value insideY = arith::CmpIOp::create(yb, arith::CmpIPredicate::ult, y, height);
@@ -293,17 +312,17 @@ void Gemm::copyPadded(Emitter &b, Value n, Value group, Value top, Value left) {
               from = scaled(ib, from, x, steps.column);
               from = scaled(ib, from, group, patch.perTap);
             }
-            loop(ib, zero, channels, 1, [&](Emitter &cb, Value c) {
-              Value v = memref::LoadOp::create(cb, inputBytes, add(cb, from, c));
-              memref::StoreOp::create(cb, v, copy, add(cb, to, c));
+            overChannels(ib, [&](Emitter &cb, Value c) {
+              Value at = add(cb, from, c);
+              Value v = copyWords ? dlc::arm_dsp::LoadOp::create(cb, inputBytes, at).getResult()
+                                  : memref::LoadOp::create(cb, inputBytes, at).getResult();
+              store(cb, v, add(cb, to, c));
             });
             scf::YieldOp::create(ib);
           },
           [&](OpBuilder &builder, Location loc) {
             Emitter ib(loc, builder);
-            loop(ib, zero, channels, 1, [&](Emitter &cb, Value c) {
-              memref::StoreOp::create(cb, pad, copy, add(cb, to, c));
-            });
+            overChannels(ib, [&](Emitter &cb, Value c) { store(cb, pad, add(cb, to, c)); });
             scf::YieldOp::create(ib);
           });
     });
