@@ -113,6 +113,11 @@ private:
         json.value(llvm::json::fixUTF8(node));
     });
     text("kernel", layer.kernel);
+    if (layer.bands)
+      json.attributeObject("band", [&] {
+        number("number", layer.band + 1);
+        number("of", layer.bands);
+      });
     json.attributeArray("shapes", [&] {
       for (const auto &dims : layer.shapes)
         shape(dims);

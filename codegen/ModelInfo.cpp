@@ -3,6 +3,7 @@
 
 #include "codegen/Estimate.h"
 #include "codegen/Origin.h"
+#include "dialects/RT/Bands.h"
 #include "dialects/RT/RT.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 #include "mlir/Interfaces/ViewLikeInterface.h"
@@ -288,11 +289,12 @@ private:
 
   /// Notes that the next layer works on these bytes of the arena. A tensor begins
   /// where its place is written after it was read, and ends with the last reading.
-  void noteTensor(uint64_t offset, uint64_t bytes, Access access) {
+  /// Of a part one cannot tell: it is the tensor that was there, if there was one.
+  void noteTensor(uint64_t offset, uint64_t bytes, Access access, bool isPart) {
     unsigned now = info.layers.size();
     auto [it, isNew] = open.try_emplace({offset, bytes}, OpenTensor{info.tensors.size(), false});
     OpenTensor &tensor = it->second;
-    if (isNew || (access.writes && !access.reads && tensor.wasRead)) {
+    if (isNew || (!isPart && access.writes && !access.reads && tensor.wasRead)) {
       tensor = {info.tensors.size(), false};
       // What is read before anything wrote it was there from the start.
       info.tensors.push_back({offset, bytes, access.writes ? now : 0, now});
@@ -320,6 +322,11 @@ private:
         layer.nodes.push_back(node.str());
     if (auto macs = facts.getAs<IntegerAttr>("macs"))
       layer.macs = macs.getValue().getZExtValue();
+    auto band = facts.getAs<IntegerAttr>("band"), bands = facts.getAs<IntegerAttr>("bands");
+    if (band && bands) {
+      layer.band = band.getInt();
+      layer.bands = bands.getInt();
+    }
 
     llvm::SmallSetVector<StringRef, 8> globals;
     llvm::SmallPtrSet<Operation *, 8> seen;
@@ -341,7 +348,12 @@ private:
         // A window only lends its shape.
         if (access.reads || access.writes) {
           layer.arena.push_back({offset, bytesOf(type)});
-          noteTensor(offset, bytesOf(type), access);
+          Operation *view = operand.getDefiningOp();
+          auto whole = view ? view->getAttrOfType<DenseI64ArrayAttr>(rt::kPartOf) : DenseI64ArrayAttr();
+          if (whole && whole.size() == 2)
+            noteTensor(info.memories[base.getArgNumber()].offset + whole[0], whole[1], access, true);
+          else
+            noteTensor(offset, bytesOf(type), access, false);
         }
       }
       // The arena itself, passed as a whole, is no tensor.

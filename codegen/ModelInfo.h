@@ -41,6 +41,7 @@ struct LayerInfo {
   std::vector<std::vector<int64_t>> shapes; ///< of its memory operands, in order
   uint64_t macs = 0, weightsBytes = 0;
   uint64_t instructions = 0; ///< estimated, for one inference
+  unsigned band = 0, bands = 0; ///< which part of the rows, from 0, of how many; 0: all
   std::vector<ArenaUse> arena;
 };
 

@@ -141,7 +141,10 @@ private:
     out << "<h2>Layers</h2>\n<table><tr><th>layer<th>nodes<th>kernel<th class=n>"
            "weights<th class=n>MACs<th class=n>instructions (estimated)<th>share<th>arena</tr>\n";
     for (const LayerInfo &layer : info.layers) {
-      out << "<tr><td><code>" << html(layer.name) << "</code><td>";
+      out << "<tr><td><code>" << html(layer.name) << "</code>";
+      if (layer.bands)
+        out << " band " << layer.band + 1 << " of " << layer.bands;
+      out << "<td>";
       for (const std::string &node : layer.nodes)
         out << "<code>" << html(node) << "</code> ";
       out << "<td><code>" << html(layer.kernel) << "</code><td class=n>"

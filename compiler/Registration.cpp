@@ -8,7 +8,7 @@
 #include "dialects/RT/RT.h"
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllExtensions.h"
-#include "passes/Passes.h"
+#include "passes/memory/RowPasses.h"
 
 void dlc::registerDialects(mlir::DialectRegistry &registry) {
   mlir::registerAllDialects(registry);
@@ -18,4 +18,7 @@ void dlc::registerDialects(mlir::DialectRegistry &registry) {
   nn::registerBufferizableOpInterfaces(registry);
 }
 
-void dlc::registerAllPasses() { registerDlcPasses(); }
+void dlc::registerAllPasses() {
+  registerDlcPasses();
+  registerDlcRowPasses();
+}

@@ -2,11 +2,11 @@
 #include "compiler/Stages.h"
 
 #include "passes/Passes.h"
+#include "passes/Pipelines.h"
+#include "passes/memory/RowPasses.h"
 
 #include "mlir/Conversion/Passes.h"
 #include "mlir/Dialect/Arith/Transforms/Passes.h"
-#include "mlir/Dialect/Bufferization/Transforms/OneShotAnalysis.h"
-#include "mlir/Dialect/Bufferization/Transforms/Passes.h"
 #include "mlir/Dialect/Linalg/Passes.h"
 #include "mlir/Dialect/MemRef/Transforms/Passes.h"
 #include "mlir/Dialect/SCF/Transforms/Passes.h"
@@ -15,19 +15,11 @@
 
 using namespace mlir;
 
-static void cleanUp(OpPassManager &pm) {
-  // In LLVM 22 this pattern (insert a padded tensor into a filled one) forgets the
-  // strides of the insertion: a transposed convolution after padding is wrong.
-  static const std::string kWrong[] = {"(anonymous namespace)::FoldInsertPadIntoFill"};
-  pm.addPass(createCanonicalizerPass(GreedyRewriteConfig(), kWrong));
-  pm.addPass(createCSEPass());
-}
-
 static void buildImport(OpPassManager &) {}
 
 static void buildLegalize(OpPassManager &pm) {
   pm.addPass(dlc::createLegalizeOnnx());
-  cleanUp(pm);
+  dlc::addCleanUp(pm);
 }
 
 static void buildQuantize(OpPassManager &pm) {
@@ -40,7 +32,7 @@ static void buildQuantize(OpPassManager &pm) {
   dlc::FuseElementwiseOptions widening;
   widening.onlyWidening = true;
   pm.addPass(dlc::createFuseElementwise(widening));
-  cleanUp(pm);
+  dlc::addCleanUp(pm);
 }
 
 static void buildSimplify(OpPassManager &pm) {
@@ -52,14 +44,14 @@ static void buildSimplify(OpPassManager &pm) {
   pm.addPass(dlc::createFuseElementwise());
   pm.addPass(dlc::createFuseEpilogues());
   pm.addPass(dlc::createFoldAffine()); // BatchNormalization, now an epilogue
-  cleanUp(pm);
+  dlc::addCleanUp(pm);
 }
 
 static void buildLayout(OpPassManager &pm) {
   pm.addPass(dlc::createChannelsLast());
   pm.addPass(dlc::createPropagateTransposes());
   pm.addPass(dlc::createFoldConstants()); // transposed weights
-  cleanUp(pm);
+  dlc::addCleanUp(pm);
   // Transposes between them are gone: once more.
   pm.addPass(dlc::createFuseElementwise());
   pm.addPass(dlc::createFuseEpilogues());
@@ -68,52 +60,32 @@ static void buildLayout(OpPassManager &pm) {
   pm.addPass(dlc::createFoldConstants()); // flattened weights
   pm.addPass(dlc::createSplitSums());
   pm.addPass(dlc::createOrderLoops());
-  cleanUp(pm);
+  dlc::addCleanUp(pm);
   // Bodies are as fused as they get.
   pm.addPass(dlc::createIntegerRequantize());
   pm.addPass(dlc::createFoldChannels());
-  cleanUp(pm);
+  dlc::addCleanUp(pm);
 }
 
 static void buildSchedule(OpPassManager &pm) {
-  cleanUp(pm);
+  dlc::addCleanUp(pm);
   pm.addPass(dlc::createScheduleOperations());
+  // Stretches of the schedule, band by band where memory is short.
+  pm.addPass(dlc::createPlanRows());
+  pm.addPass(dlc::createFuseRows());
 }
 
-static void buildTile(OpPassManager &pm) {
-  pm.addPass(dlc::createPlanKernels());
-  pm.addPass(dlc::createFoldPads()); // the plan says who takes them
-  pm.addPass(dlc::createPackWeights());
-  cleanUp(pm);
-}
+static void buildTile(OpPassManager &pm) { dlc::addTilePasses(pm); }
 
 static void buildMemory(OpPassManager &pm) {
-  pm.addPass(dlc::createConvertBoundary());
-  pm.addPass(dlc::createCheckSizes());
-  pm.addPass(dlc::createLowerReshapes());
-  pm.addPass(dlc::createLowerPads());
-  cleanUp(pm);
-  // After padding: a pad's source may now be written in place.
-  pm.addPass(dlc::createReuseOperands());
-  pm.addPass(dlc::createUnshareInits());
-  pm.addNestedPass<func::FuncOp>(bufferization::createEmptyTensorEliminationPass());
-  bufferization::OneShotBufferizePassOptions options;
-  options.allowReturnAllocsFromLoops = false;
-  // Buffers have plain row-major layouts; views of them are static strides.
-  options.functionBoundaryTypeConversion =
-      bufferization::LayoutMapOption::IdentityLayoutMap;
-  options.bufferAlignment = 16;
-  pm.addPass(bufferization::createOneShotBufferizePass(options));
-  pm.addPass(memref::createFoldMemRefAliasOpsPass());
-  cleanUp(pm);
-  pm.addPass(dlc::createLowerCopies());
-  pm.addPass(dlc::createAllocateScratch());
-  pm.addPass(dlc::createPlanArena());
+  dlc::addArenaPasses(pm);
   pm.addPass(dlc::createPoisonArena());
+  // From here on a buffer may be known by its parts only.
+  pm.addPass(dlc::createFlattenSlices());
   pm.addPass(createCSEPass()); // buffers in one place become one
   pm.addPass(dlc::createOutlineLayers());
   pm.addPass(dlc::createSplitLayers());
-  cleanUp(pm);
+  dlc::addCleanUp(pm);
 }
 
 static void buildKernels(OpPassManager &pm) {
@@ -128,7 +100,7 @@ static void buildKernels(OpPassManager &pm) {
   // small floats are storage.
   pm.addPass(dlc::createExpandMath());
   pm.addPass(dlc::createExpandSmallFloats());
-  cleanUp(pm);
+  dlc::addCleanUp(pm);
   pm.addPass(dlc::createShareLayers());
 }
 

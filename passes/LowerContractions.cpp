@@ -203,13 +203,15 @@ std::optional<Overlap> dlc::kernels::overlapOfLoops(Operation *op) {
   auto matmul = dyn_cast<nn::MatmulOp>(op);
   if (!conv && !matmul)
     return std::nullopt;
-  auto in = dyn_cast<MemRefType>(op->getOperand(0).getType());
-  auto out = dyn_cast<MemRefType>((conv ? conv.getInit() : matmul.getInit()).getType());
-  if (!in || !out || !in.hasStaticShape() || !out.hasStaticShape() ||
-      !in.getLayout().isIdentity() || !out.getLayout().isIdentity())
-    return std::nullopt;
+  auto in = cast<ShapedType>(op->getOperand(0).getType());
+  auto out = cast<ShapedType>((conv ? conv.getInit() : matmul.getInit()).getType());
+  for (ShapedType type : {in, out}) {
+    auto buffer = dyn_cast<MemRefType>(type);
+    if (!type.hasStaticShape() || (buffer && !buffer.areTrailingDimsContiguous(buffer.getRank())))
+      return std::nullopt;
+  }
   // Bytes from one element of a dimension to the next.
-  auto stridesOf = [](MemRefType type) {
+  auto stridesOf = [](ShapedType type) {
     SmallVector<int64_t> strides(type.getRank());
     int64_t factor = memory::elementBytes(type.getElementType());
     for (int64_t d = type.getRank() - 1; d >= 0; --d) {

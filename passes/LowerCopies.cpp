@@ -34,6 +34,17 @@ bool fillInstead(memref::CopyOp op, SymbolTableCollection &symbols) {
   return true;
 }
 
+/// Whether `v` is neighbouring elements of a buffer that is allocated here.
+bool isRows(Value v) {
+  auto type = cast<MemRefType>(v.getType());
+  if (!type.hasStaticShape() || !type.areTrailingDimsContiguous(type.getRank()))
+    return false;
+  while (isa_and_nonnull<memref::SubViewOp, memref::CollapseShapeOp, memref::ExpandShapeOp>(v.getDefiningOp()))
+    v = v.getDefiningOp()->getOperand(0);
+  auto alloc = v.getDefiningOp<memref::AllocOp>();
+  return alloc && alloc.getType().hasStaticShape();
+}
+
 struct LowerCopies : dlc::impl::LowerCopiesBase<LowerCopies> {
   void runOnOperation() override {
     SmallVector<memref::CopyOp> copies;
@@ -51,6 +62,9 @@ struct LowerCopies : dlc::impl::LowerCopiesBase<LowerCopies> {
       // A memcpy of the whole; LLVM's lowering of anything else would call a
       // run-time library.
       if (from.getLayout().isIdentity() && to.getLayout().isIdentity())
+        continue;
+      // So are rows of buffers that will be views of the arena.
+      if (isRows(op.getSource()) && isRows(op.getTarget()))
         continue;
       OpBuilder b(op);
       Location loc = op.getLoc();

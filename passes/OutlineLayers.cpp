@@ -3,6 +3,7 @@
 
 #include "mlir/IR/IRMapping.h"
 #include "mlir/Interfaces/ViewLikeInterface.h"
+#include "passes/memory/Rows.h"
 #include "llvm/ADT/SetVector.h"
 #include "llvm/ADT/StringExtras.h"
 
@@ -160,15 +161,16 @@ struct OutlineLayers : dlc::impl::OutlineLayersBase<OutlineLayers> {
     std::string kernel = kernelOf(layer);
     int64_t macs = 0;
     layer.walk([&](Operation *op) { macs += dlc::nn::countMacs(op); });
-    layer->setAttr(
-        dlc::rt::kLayer,
-        b.getDictionaryAttr({
-            b.getNamedAttr("name", b.getStringAttr(
-                                       node.empty() ? name : node)),
-            b.getNamedAttr("nodes", b.getStringAttr(dlc::onnx::describeNode(loc))),
-            b.getNamedAttr("kernel", b.getStringAttr(kernel)),
-            b.getNamedAttr("macs", b.getI64IntegerAttr(macs)),
-        }));
+    NamedAttrList facts;
+    facts.set("name", b.getStringAttr(node.empty() ? name : node));
+    facts.set("nodes", b.getStringAttr(dlc::onnx::describeNode(loc)));
+    facts.set("kernel", b.getStringAttr(kernel));
+    facts.set("macs", b.getI64IntegerAttr(macs));
+    if (auto band = dlc::memory::bandOf(loc)) {
+      facts.set("band", b.getI64IntegerAttr(band->first));
+      facts.set("bands", b.getI64IntegerAttr(band->second));
+    }
+    layer->setAttr(dlc::rt::kLayer, facts.getDictionary(&getContext()));
     markDisjoint(layer, arguments.getArrayRef());
 
     b.setInsertionPoint(group.back());

@@ -1,6 +1,7 @@
 // This file compiles the tensor dialect.
 #include "passes/evaluate/Compiler.h"
 
+#include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include <cstring>
@@ -212,8 +213,9 @@ bool Compiler::compileTensor(Operation *op) {
   }
   if (isa<tensor::ExtractSliceOp, tensor::InsertSliceOp>(op))
     return compileSlice(op);
+  auto alloc = dyn_cast<bufferization::AllocTensorOp>(op);
   if (isa<tensor::CastOp, tensor::BitcastOp, tensor::CollapseShapeOp,
-          tensor::ExpandShapeOp, tensor::ReshapeOp>(op))
+          tensor::ExpandShapeOp, tensor::ReshapeOp>(op) || (alloc && alloc.getCopy()))
     return compileReshape(op);
   if (isa<tensor::GenerateOp>(op))
     return compileGenerate(op);
@@ -312,7 +314,8 @@ bool Compiler::compileSlice(Operation *op) {
 }
 
 bool Compiler::compileReshape(Operation *op) {
-  std::optional<TensorUse> found = tensor(op->getOperand(0), op);
+  auto alloc = dyn_cast<bufferization::AllocTensorOp>(op); // with a copy
+  std::optional<TensorUse> found = tensor(alloc ? alloc.getCopy() : op->getOperand(0), op);
   auto type = dyn_cast<RankedTensorType>(op->getResult(0).getType());
   if (!found || !type)
     return false;
@@ -320,7 +323,7 @@ bool Compiler::compileReshape(Operation *op) {
   if (!element)
     return false;
   TensorUse source = *found;
-  if (isa<tensor::CastOp>(op))
+  if (isa<tensor::CastOp, bufferization::AllocTensorOp>(op))
     return defineTensor(op, [source](Machine &, Frame &frame) {
       return frame.take(source);
     });

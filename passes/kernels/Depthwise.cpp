@@ -108,9 +108,13 @@ void dlc::kernels::emitDepthwise(nn::ConvOp op, rt::TargetAttr target) {
 }
 
 std::optional<Overlap> dlc::kernels::overlapOfDepthwise(nn::ConvOp op) {
-  auto in = cast<MemRefType>(op.getInput().getType());
-  auto out = cast<MemRefType>(op.getInit().getType());
-  if (!in.getLayout().isIdentity() || !out.getLayout().isIdentity() || op.isPadded())
+  auto in = cast<ShapedType>(op.getInput().getType()), out = cast<ShapedType>(op.getInit().getType());
+  for (ShapedType type : {in, out}) {
+    auto buffer = dyn_cast<MemRefType>(type);
+    if (!type.hasStaticShape() || (buffer && !buffer.areTrailingDimsContiguous(buffer.getRank())))
+      return std::nullopt;
+  }
+  if (op.isPadded())
     return std::nullopt;
   int64_t rank = op.getSpatialRank(), height = op.getKernelAttr().getRows();
   int64_t element = memory::elementBytes(in.getElementType());

@@ -103,6 +103,12 @@ int64_t dlc::kernels::mve::scratchBytes(Operation *operation) {
   return 0;
 }
 
+/// Whether elements stand one after the other, wherever the first is.
+static bool isDense(Type type) {
+  auto buffer = dyn_cast<MemRefType>(type);
+  return !buffer || buffer.areTrailingDimsContiguous(buffer.getRank());
+}
+
 std::optional<dlc::kernels::Overlap> dlc::kernels::mve::overlapOf(Operation *operation) {
   if (auto op = dyn_cast<nn::ConvOp>(operation)) {
     Conv c(op);
@@ -112,7 +118,7 @@ std::optional<dlc::kernels::Overlap> dlc::kernels::mve::overlapOf(Operation *ope
       // Row by row, but in any order within a row: the outputs of a row end before
       // the first input row that this one and later ones read.
       if (!cast<ShapedType>(op.getInit().getType()).getElementType().isInteger(8) ||
-          !cast<MemRefType>(op.getInput().getType()).getLayout().isIdentity())
+          !isDense(op.getInput().getType()))
         return std::nullopt;
       int64_t distance = c.outW * c.outC;
       for (int64_t y = 0; y < c.outH; ++y) {
