@@ -35,11 +35,12 @@ def operators(args):
 
 
 def passes(args):
-    doc = output_of(
-        args.llvm_tools / "mlir-tblgen", "-gen-pass-doc", ROOT / "passes" / "Passes.td", f"-I{args.llvm_tools}/../include", f"-I{ROOT}"
+    doc = "".join(
+        output_of(args.llvm_tools / "mlir-tblgen", "-gen-pass-doc", ROOT / "passes" / file, f"-I{args.llvm_tools}/../include", f"-I{ROOT}")
+        for file in ("Passes.td", "memory/RowPasses.td")
     )
     text = "| pass | does |\n| --- | --- |\n"
-    for name, summary in re.findall(r"^### `-(\S+)`\n\n_(.*)_$", doc, re.M):
+    for name, summary in sorted(re.findall(r"^### `-(\S+)`\n\n_(.*)_$", doc, re.M)):
         text += f"| `{name}` | {summary} |\n"
     return text
 

@@ -2,6 +2,7 @@
 #include "passes/evaluate/Compiler.h"
 
 #include "dialects/NN/NN.h"
+#include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/Affine/IR/AffineOps.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -290,7 +291,7 @@ bool Compiler::compile(Operation *op) {
   if (depth > context.limits.maxDepth)
     return false;
 
-  if (isa_and_nonnull<tensor::TensorDialect>(op->getDialect()))
+  if (isa_and_nonnull<tensor::TensorDialect>(op->getDialect()) || isa<bufferization::AllocTensorOp>(op))
     return compileTensor(op);
   if (auto index = dyn_cast<linalg::IndexOp>(op)) {
     // The indices belong to the innermost nest, whose body this program is.

@@ -3,14 +3,11 @@
 
 #include "dialects/RT/Bands.h"
 #include "mlir/Transforms/RegionUtils.h"
-#include "llvm/Support/Debug.h"
 #include "passes/Pipelines.h"
 #include "passes/kernels/Needs.h"
 #include "passes/memory/Lifetimes.h"
 #include "passes/memory/Rows.h"
 #include "passes/memory/Stretches.h"
-
-#define DEBUG_TYPE "dlc-plan-rows"
 
 namespace dlc {
 #define GEN_PASS_DEF_PLANROWS
@@ -396,7 +393,7 @@ struct PlanRows : dlc::impl::PlanRowsBase<PlanRows> {
     auto budget = module->getAttrOfType<IntegerAttr>(dlc::rt::kRamBudget);
     auto optimize = module->getAttrOfType<StringAttr>(dlc::rt::kOptimize);
     StringRef what = optimize ? optimize.getValue() : "speed";
-    if (!func || !target || func.isExternal() || !func.getBody().hasOneBlock() ||
+    if (!budget || !func || !target || func.isExternal() || !func.getBody().hasOneBlock() ||
         (!budget && (target.getHosted() || what == "size" || module->hasAttr(dlc::rt::kMemories))))
       return;
     for (Operation &op : func.front())
@@ -426,23 +423,7 @@ struct PlanRows : dlc::impl::PlanRowsBase<PlanRows> {
     std::optional<int64_t> before = arenaOf(model, {});
     if (!before)
       return;
-    if (getenv("DLC_ROWS")) {
-      llvm::errs() << "arena " << *before << ", " << plan.stretches.size() << " stretches, "
-                   << model.instructions() << " instructions\n";
-      for (auto [t, step] : llvm::enumerate(model.steps))
-        llvm::errs() << t << ": " << plan.live[t] << " alive, saved " << step.saved << ", scratch " << step.scratch
-                     << (step.row ? ", rows " : ", whole ") << step.op->getName() << "\n";
-    }
-    auto measure = [&](const Choice &choice) {
-      std::optional<int64_t> arena = arenaOf(model, choice.stretches);
-      if (getenv("DLC_ROWS")) {
-        llvm::errs() << "cost " << choice.cost << ", " << choice.bytes << " bytes, arena " << arena.value_or(-1) << "\n";
-        for (const Stretch &s : choice.stretches)
-          llvm::errs() << "  " << s.first << " to " << s.last << ", height " << s.height << ": " << s.bytes
-                       << " bytes, cost " << s.cost << "\n";
-      }
-      return arena;
-    };
+    auto measure = [&](const Choice &choice) { return arenaOf(model, choice.stretches); };
 
     if (!budget) {
       double most = model.instructions() * (what == "ram" ? kLittleForRam : kLittleForSpeed);

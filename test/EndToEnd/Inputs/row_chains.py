@@ -8,6 +8,7 @@ residual additions, values that are needed again after the chain; floats and int
 import pathlib
 import random
 import re
+import shutil
 import subprocess
 import sys
 
@@ -127,6 +128,7 @@ def main():
             input=Model(rng, number % 2 == 1).text().encode()).stdout)
 
         def run(name, *more):
+            shutil.rmtree(folder / name, ignore_errors=True)
             result = subprocess.run(["dlc-run", str(model), "--output=" + str(folder / name), *options, *more],
                                     stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
             return result.returncode, result.stdout
