@@ -19,7 +19,7 @@ const Origin *Legalizer::originOf(Value lowered) const {
 }
 
 void Legalizer::remember(Value lowered, Origin origin) {
-  if (rounding != quantize::Rounding::Onnx)
+  if (rounding != quantize::Rounding::Onnx || origin.name == "Softmax")
     origins[lowered] = std::move(origin);
 }
 

@@ -363,10 +363,16 @@ static bool boundBy(Node &n, Format &out) {
 Value dlc::legalize::quantizedResult(Node &n, Value x, const Format &format) {
   Legalizer &legalizer = n.legalizer();
   Rounding mode = legalizer.getRounding();
-  if (mode == Rounding::Onnx || !isByte(format.storage))
+  const Origin *origin = legalizer.originOf(x);
+  if (mode == Rounding::Onnx) {
+    if (!origin || origin->name != "Softmax")
+      return {};
+    Node node = legalizer.recall(*origin, n.b);
+    return exactSoftmax(node, format);
+  }
+  if (!isByte(format.storage))
     return {};
   Format out = format;
-  const Origin *origin = legalizer.originOf(x);
   while (origin && (origin->name == "Relu" || origin->name == "Clip")) {
     Node activation = legalizer.recall(*origin, n.b);
     if (!boundBy(activation, out))

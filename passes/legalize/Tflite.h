@@ -1,5 +1,5 @@
 // Operators between quantized tensors as TensorFlow Lite's reference kernels
-// compute them.
+// compute them, or as ONNX defines them.
 #pragma once
 
 #include "passes/legalize/Node.h"
@@ -14,9 +14,12 @@ struct Format {
 };
 
 /// The operator that made `x`, computed on stored integers, with the result in
-/// format `out`. Null when the rounding mode does not depend on the operator or
-/// TensorFlow Lite has no kernel of its own for it: then `x` is what to quantize.
+/// format `out`. Null when that is no different from quantizing `x`.
 Value quantizedResult(Node &n, Value x, const Format &out);
+
+/// Softmax along any axis of a dequantized 8-bit tensor, of exponentials with 31 bits;
+/// null when its form is another, or floats suit the target better.
+Value exactSoftmax(Node &n, const Format &out);
 
 /// AveragePool of integers (their sums divided, halves away from zero for signed
 /// ones); null when padding counts or sizes are not known.
