@@ -204,6 +204,14 @@ void codegen::populateMveToLLVMPatterns(const LLVMTypeConverter &converter,
                                        Address) -> SmallVector<Value> {
     return {LLVM::SAddSat::create(b, op.getType(), adaptor.getA(), adaptor.getB())};
   });
+  add<AnewOp>(patterns, converter, [](Builder &b, AnewOp op, AnewOp::Adaptor adaptor,
+                                      Address) -> SmallVector<Value> {
+    Value index = adaptor.getIndex();
+    return {LLVM::InlineAsmOp::create(b, index.getType(), index, "", "=r,0",
+                                      /*has_side_effects=*/true, /*is_align_stack=*/false,
+                                      LLVM::TailCallKind::None, LLVM::AsmDialectAttr(), ArrayAttr())
+                .getResult(0)};
+  });
   add<VmovlOp>(patterns, converter, lowerVmovl);
   add<VqmovnOp>(patterns, converter, lowerVqmovn);
   add<LoadOp>(patterns, converter, lowerLoad);

@@ -157,6 +157,14 @@ LogicalResult Printer::printMve(Operation &op) {
       }
     return success();
   }
+  if (auto anew = dyn_cast<arm_mve::AnewOp>(op)) {
+    std::string name = numbered("i");
+    std::string index = value(anew.getIndex()).text;
+    line() << "uint32_t " << name << " = " << index << ";\n";
+    line() << "__asm__ volatile(\"\" : \"+r\"(" << name << "));\n";
+    exprs[anew.getResult()] = Expr{name, Prec::Primary, 32};
+    return success();
+  }
   if (auto dot = dyn_cast<arm_mve::DotOp>(op)) {
     std::string name = "dot";
     for (int64_t n : {dot.getRows(), dot.getChannels(), dot.getPasses(), dot.getRuns(), dot.getVectors(),

@@ -114,6 +114,17 @@ def MVE_Vld4Op : MVE_Op<"vld4"> {
   }];
 }
 
+def MVE_AnewOp : MVE_Op<"anew", [TypesMatchWith<"result is an index", "index", "result", "$_self">]> {
+  let summary = "the same index, but compilers do not know it";
+  let description = [{
+    What is the same in every round of a loop and does not fit the eight vector
+    registers is otherwise loaded before the loop and kept on the stack.
+  }];
+  let arguments = (ins Index:$index);
+  let results = (outs Index:$result);
+  let assemblyFormat = "$index attr-dict `:` type($index)";
+}
+
 def MVE_DotOp : MVE_Op<"dot"> {
   let summary = "products of one or two rows of inputs with four or eight channels, summed";
   let description = [{

@@ -86,6 +86,8 @@ public:
   }
 
   void emit(ImplicitLocOpBuilder &b) {
+    if (readsWindows(op))
+      return emitWindows(b);
     plainLoop(b, 0, c.batch, 1, [&](ImplicitLocOpBuilder &ib, Value n) {
       if (op.isPadded())
         fill(ib, scratch, index(ib, 0), c.reachH() * ringPitch(c), zeroPoint);
@@ -98,12 +100,100 @@ public:
         if (order.dense && outColumn == c.outC && hasDenseOperands())
           emitDense(jb, rows, n, y, to);
         else
-          emitBlocks(jb, rows, n, y, to);
+          plainLoop(jb, 0, c.outW, 1, [&](ImplicitLocOpBuilder &kb, Value x) {
+            emitBlocks(kb, n, y, x, to, [&](ImplicitLocOpBuilder &lb, Value channel, Value) {
+              Value from = plus(lb, times(lb, x, c.strideW * c.inC), channel);
+              Window window{scratch, {}, c.dilationW * c.inC, false};
+              for (Value row : rows)
+                window.rows.push_back(plus(lb, row, from));
+              return window;
+            });
+          });
       });
     });
   }
 
 private:
+  /// Where the inputs of 16 results lie: of each kernel row the first, and how far the
+  /// next position is. `exact`: nothing behind the last one may be read.
+  struct Window {
+    Value memory;
+    SmallVector<Value> rows;
+    int64_t step;
+    bool exact;
+  };
+
+  /// Without rows in scratch, see readsWindows().
+  void emitWindows(ImplicitLocOpBuilder &b) {
+    auto [firstY, lastY] = c.insideH();
+    auto [firstX, lastX] = c.insideW();
+    plainLoop(b, 0, c.batch, 1, [&, firstY = firstY, lastY = lastY, firstX = firstX,
+                                 lastX = lastX](ImplicitLocOpBuilder &ib, Value n) {
+      plainLoop(ib, 0, c.outH, 1, [&](ImplicitLocOpBuilder &jb, Value y) {
+        Value to = plus(jb, times(jb, n, output.strides[0]), times(jb, y, outRow));
+        plainLoop(jb, 0, c.outW, 1, [&](ImplicitLocOpBuilder &kb, Value x) {
+          Value top = plus(kb, times(kb, y, c.strideH), -c.padTop);
+          Value left = plus(kb, times(kb, x, c.strideW), -c.padLeft);
+          Value from = plus(kb, times(kb, n, input.strides[0]),
+                            plus(kb, times(kb, top, rowStride), times(kb, left, columnStride)));
+          auto inside = [&](ImplicitLocOpBuilder &lb, Value channel, Value) {
+            Window window{input.memory, {}, c.dilationW * columnStride, true};
+            for (int64_t ky = 0; ky < c.kernelH; ++ky)
+              window.rows.push_back(plus(lb, plus(lb, from, channel), ky * c.dilationH * rowStride));
+            return window;
+          };
+          if (!op.isPadded())
+            return emitBlocks(kb, n, y, x, to, inside);
+          auto border = [&](ImplicitLocOpBuilder &lb, Value channel, Value first) {
+            copyWindow(lb, top, left, plus(lb, from, channel), first);
+            Window window{scratch, {}, kLanes, false};
+            for (int64_t ky = 0; ky < c.kernelH; ++ky)
+              window.rows.push_back(index(lb, ky * c.kernelW * kLanes));
+            return window;
+          };
+          auto within = [&](Value v, int64_t low, int64_t high) -> Value {
+            return arith::CmpIOp::create(kb, arith::CmpIPredicate::ult, plus(kb, v, -low),
+                                         index(kb, high - low));
+          };
+          Value isInside = arith::AndIOp::create(kb, within(y, firstY, lastY), within(x, firstX, lastX));
+          auto branch = [&](auto window) {
+            return [&, window](OpBuilder &builder, Location loc) {
+              ImplicitLocOpBuilder lb(loc, builder);
+              emitBlocks(lb, n, y, x, to, window);
+              scf::YieldOp::create(lb);
+            };
+          };
+          scf::IfOp::create(kb, isInside, branch(inside), branch(border));
+        });
+      });
+    });
+  }
+
+  /// Up to 16 channels of a window over the border to scratch; `top` and `left` are its
+  /// first position, `from` is where that would lie.
+  void copyWindow(ImplicitLocOpBuilder &b, Value top, Value left, Value from, Value first) {
+    fill(b, scratch, index(b, 0), order.taps * kLanes, zeroPoint);
+    auto isIn = [](ImplicitLocOpBuilder &ib, Value v, int64_t size) -> Value {
+      return arith::CmpIOp::create(ib, arith::CmpIPredicate::ult, v, index(ib, size));
+    };
+    plainLoop(b, 0, c.kernelH, 1, [&](ImplicitLocOpBuilder &ib, Value ky) {
+      Value y = plus(ib, top, times(ib, ky, c.dilationH));
+      plainLoop(ib, 0, c.kernelW, 1, [&](ImplicitLocOpBuilder &jb, Value kx) {
+        Value x = plus(jb, left, times(jb, kx, c.dilationW));
+        Value both = arith::AndIOp::create(jb, isIn(jb, y, c.inH), isIn(jb, x, c.inW));
+        scf::IfOp::create(jb, both, [&](OpBuilder &builder, Location loc) {
+          ImplicitLocOpBuilder kb(loc, builder);
+          Value at = plus(kb, from, plus(kb, times(kb, ky, c.dilationH * rowStride),
+                                         times(kb, kx, c.dilationW * columnStride)));
+          Value to = times(kb, plus(kb, times(kb, ky, c.kernelW), kx), kLanes);
+          Value v = arm_mve::LoadOp::create(kb, bytes, input.memory, ValueRange{at}, first, false);
+          arm_mve::StoreOp::create(kb, v, scratch, ValueRange{to}, Value());
+          scf::YieldOp::create(kb);
+        });
+      });
+    });
+  }
+
   /// Where padded row `row` lies in scratch.
   Value slot(ImplicitLocOpBuilder &b, Value row) {
     if (c.reachH() == 1)
@@ -162,22 +252,22 @@ private:
     return true;
   }
 
-  /// Sixteen channels at a time, position by position. Channels are the inner loop:
-  /// nothing there is the same in the next round, which would be kept on the stack.
-  void emitBlocks(ImplicitLocOpBuilder &b, ArrayRef<Value> rows, Value n, Value y, Value to) {
+  /// Position `x`, sixteen channels at a time. Channels are the inner loop: nothing
+  /// there is the same in the next round, which would be kept on the stack.
+  void emitBlocks(ImplicitLocOpBuilder &b, Value n, Value y, Value x, Value to,
+                  llvm::function_ref<Window(ImplicitLocOpBuilder &, Value channel, Value first)>
+                      windowAt) {
     int64_t whole = c.outC / kLanes, rest = c.outC % kLanes;
-    plainLoop(b, 0, c.outW, 1, [&](ImplicitLocOpBuilder &ib, Value x) {
-      auto block = [&](ImplicitLocOpBuilder &jb, Value vector, Value first) {
-        Value channel = times(jb, vector, kLanes);
-        Value from = plus(jb, times(jb, x, c.strideW * c.inC), channel);
-        Value result = plus(jb, plus(jb, to, times(jb, x, outColumn)), channel);
-        emitVector(jb, rows, from, vector, result, operandAt(n, y, x, channel), first);
-      };
-      plainLoop(ib, 0, whole, 1,
-                [&](ImplicitLocOpBuilder &jb, Value vector) { block(jb, vector, Value()); });
-      if (rest)
-        block(ib, index(ib, whole), index(ib, rest));
-    });
+    auto block = [&](ImplicitLocOpBuilder &ib, Value vector, Value first) {
+      Value channel = times(ib, vector, kLanes);
+      Window window = windowAt(ib, channel, first);
+      Value result = plus(ib, plus(ib, to, times(ib, x, outColumn)), channel);
+      emitVector(ib, window, vector, result, operandAt(n, y, x, channel), first);
+    };
+    plainLoop(b, 0, whole, 1,
+              [&](ImplicitLocOpBuilder &ib, Value vector) { block(ib, vector, Value()); });
+    if (rest)
+      block(b, index(b, whole), index(b, rest));
   }
 
   /// Sixteen neighbouring elements of a row at a time, whatever their channel.
@@ -191,8 +281,11 @@ private:
               [&](ImplicitLocOpBuilder &ib, Value at, ValueRange carried) -> SmallVector<Value> {
                 Value vector = vectors > 1 ? carried[0] : index(ib, 0);
                 Value first = ragged ? arith::SubIOp::create(ib, index(ib, size), at).getResult() : Value();
+                Window window{scratch, {}, c.dilationW * c.inC, false};
+                for (Value row : rows)
+                  window.rows.push_back(plus(ib, row, at));
                 // Operands of the output's shape: their row is as long as this one.
-                emitVector(ib, rows, at, vector, plus(ib, to, at),
+                emitVector(ib, window, vector, plus(ib, to, at),
                            operandAt(n, y, index(ib, 0), at), first);
                 if (vectors == 1)
                   return {};
@@ -208,18 +301,20 @@ private:
     return {n, x, channel};
   }
 
-  /// Sixteen results. `from`: elements from the start of a row to the first input;
-  /// `vector`: which weights and operands with one element a channel.
-  void emitVector(ImplicitLocOpBuilder &b, ArrayRef<Value> rows, Value from, Value vector,
-                  Value to, ArrayRef<Value> at, Value first) {
+  /// Sixteen results. `vector`: which weights and operands with one element a channel.
+  void emitVector(ImplicitLocOpBuilder &b, const Window &window, Value vector, Value to,
+                  ArrayRef<Value> at, Value first) {
     SmallVector<Value> sums;
+    if (getConstantIntValue(vector)) // else all weights would go to the stack
+      vector = arm_mve::AnewOp::create(b, vector.getType(), vector);
     Value weight = times(b, vector, order.taps * kLanes);
     for (ArrayRef<int64_t> group : groups) {
       Value low, high; // sums of even and odd lanes
       for (int64_t tap : group) {
         int64_t ky = tap / c.kernelW, kx = tap % c.kernelW;
-        Value xAt = plus(b, plus(b, rows[ky], from), kx * c.dilationW * c.inC);
-        Value x = arm_mve::LoadOp::create(b, bytes, scratch, ValueRange{xAt}, Value(), false);
+        Value x = arm_mve::LoadOp::create(b, bytes, window.memory,
+                                          ValueRange{plus(b, window.rows[ky], kx * window.step)},
+                                          window.exact ? first : Value(), false);
         Value w = arm_mve::LoadOp::create(b, bytes, op.getFilter(),
                                           ValueRange{plus(b, weight, tap * kLanes)}, Value(),
                                           /*words=*/true);

@@ -2,6 +2,7 @@
 #include "passes/kernels/mve/Geometry.h"
 #include "passes/kernels/mve/Mve.h"
 
+#include "dialects/RT/RT.h"
 #include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
@@ -64,12 +65,17 @@ DotWeights dlc::kernels::mve::dotWeights(nn::MatmulOp op) {
   return w;
 }
 
+bool dlc::kernels::mve::readsWindows(nn::ConvOp op) {
+  auto optimize = op->getParentOfType<ModuleOp>()->getAttrOfType<StringAttr>(rt::kOptimize);
+  return optimize && optimize.getValue() == "ram";
+}
+
 DepthwiseOrder dlc::kernels::mve::depthwiseOrder(nn::ConvOp op) {
   Conv c(op);
   DepthwiseOrder order{c.outC, c.kernelH * c.kernelW, false};
   // Few channels would leave lanes empty; many waste little, and their order
   // would repeat weights often.
-  order.dense = c.outC % kLanes != 0 && c.strideW == 1 && c.outC < 4 * kLanes &&
+  order.dense = !readsWindows(op) && c.outC % kLanes != 0 && c.strideW == 1 && c.outC < 4 * kLanes &&
                 c.outC / std::gcd(c.outC, kLanes) <= kLanes;
   return order;
 }
@@ -88,6 +94,8 @@ int64_t dlc::kernels::mve::scratchBytes(Operation *operation) {
     return 0;
   StringRef kind = op.getKernelAttr().getKind();
   Conv c(op);
+  if (kind == "mve_depthwise" && readsWindows(op)) // one window of one vector's channels
+    return op.isPadded() ? c.kernelH * c.kernelW * kLanes : 0;
   if (kind == "mve_depthwise") // whole vectors are read at the end of the last row
     return alignUp(c.reachH() * ringPitch(c) + kLanes - 1, kLanes);
   // Windows that cannot be read where they lie.
@@ -114,13 +122,13 @@ std::optional<dlc::kernels::Overlap> dlc::kernels::mve::overlapOf(Operation *ope
     Conv c(op);
     if (c.batch != 1)
       return std::nullopt;
-    if (op.getKernelAttr().getKind() != "mve_depthwise") {
+    if (op.getKernelAttr().getKind() != "mve_depthwise" || readsWindows(op)) {
       // Row by row, but in any order within a row: the outputs of a row end before
       // the first input row that this one and later ones read.
       if (!cast<ShapedType>(op.getInit().getType()).getElementType().isInteger(8) ||
           !isDense(op.getInput().getType()))
         return std::nullopt;
-      int64_t distance = c.outW * c.outC;
+      int64_t distance = -c.inH * c.inW * c.inC;
       for (int64_t y = 0; y < c.outH; ++y) {
         int64_t row = std::clamp<int64_t>(y * c.strideH - c.padTop, 0, c.inH);
         distance = std::max(distance, (y + 1) * c.outW * c.outC - row * c.inW * c.inC);

@@ -69,6 +69,9 @@ struct DepthwiseOrder {
   static int64_t operandLane(int64_t lane) { return lane % 4 * 4 + lane / 4; }
 };
 DepthwiseOrder depthwiseOrder(nn::ConvOp op);
+/// Whether the depthwise kernel reads its input where it lies, so that only windows
+/// over the border are copied: slower there, but no rows in scratch.
+bool readsWindows(nn::ConvOp op);
 
 /// Bytes of one position's products in scratch, with room for whole vectors.
 int64_t gatherPitch(const Conv &c);
