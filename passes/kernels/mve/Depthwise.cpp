@@ -130,6 +130,8 @@ private:
     plainLoop(b, 0, c.batch, 1, [&, firstY = firstY, lastY = lastY, firstX = firstX,
                                  lastX = lastX](ImplicitLocOpBuilder &ib, Value n) {
       plainLoop(ib, 0, c.outH, 1, [&](ImplicitLocOpBuilder &jb, Value y) {
+        if (op->hasAttr(kReversed))
+          y = arith::SubIOp::create(jb, index(jb, c.outH - 1), y);
         Value to = plus(jb, times(jb, n, output.strides[0]), times(jb, y, outRow));
         plainLoop(jb, 0, c.outW, 1, [&](ImplicitLocOpBuilder &kb, Value x) {
           Value top = plus(kb, times(kb, y, c.strideH), -c.padTop);

@@ -128,11 +128,24 @@ std::optional<dlc::kernels::Overlap> dlc::kernels::mve::overlapOf(Operation *ope
       if (!cast<ShapedType>(op.getInit().getType()).getElementType().isInteger(8) ||
           !isDense(op.getInput().getType()))
         return std::nullopt;
-      int64_t distance = -c.inH * c.inW * c.inC;
+      int64_t inRow = c.inW * c.inC, outRow = c.outW * c.outC, distance = -c.inH * inRow;
+      int64_t backwards = 0;
       for (int64_t y = 0; y < c.outH; ++y) {
-        int64_t row = std::clamp<int64_t>(y * c.strideH - c.padTop, 0, c.inH);
-        distance = std::max(distance, (y + 1) * c.outW * c.outC - row * c.inW * c.inC);
+        int64_t top = y * c.strideH - c.padTop, row = std::clamp<int64_t>(top, 0, c.inH);
+        backwards = std::max(backwards, std::clamp<int64_t>(top + c.reachH(), 0, c.inH) * inRow -
+                                            y * outRow);
+        if (op.getKernelAttr().getKind() != "mve_dot") {
+          distance = std::max(distance, (y + 1) * outRow - row * inRow);
+          continue;
+        }
+        // Pairs of positions in their order, the last one perhaps once more.
+        for (int64_t x = 0; x < c.outW; x += 2)
+          distance = std::max(distance, y * outRow + std::min(x + 2, c.outW) * c.outC -
+                                            row * inRow -
+                                            std::min(x, std::max<int64_t>(c.outW - 2, 0)) * c.strideW * c.inC);
       }
+      if (readsWindows(op) && op.getKernelAttr().getKind() == "mve_depthwise")
+        return Overlap{distance, false, backwards};
       return Overlap{distance};
     }
     // An output row is written when its input rows are in scratch.
