@@ -38,7 +38,7 @@ class Server:
         if self.process is None or self.process.poll() is not None:
             self.process = subprocess.Popen(
                 self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                env=self.environment, text=True,
+                env=self.environment, text=True, start_new_session=True,  # Ctrl-C is for us
             )
         self.process.stdin.write(f"{path}\n")
         self.process.stdin.flush()
@@ -83,6 +83,14 @@ class Run:
         for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS"):
             given = self.environment.get(name)
             self.environment[name] = f"{given}:{options}" if given else options
+
+    def drop_rest(self):
+        """No case is begun any more."""
+        try:
+            while True:
+                self.work.get_nowait()
+        except queue.Empty:
+            pass
 
     def worker(self, folder):
         folder.mkdir()
@@ -151,12 +159,18 @@ def main():
         ]
         for thread in threads:
             thread.start()
-        for thread in threads:
-            thread.join()
+        try:
+            for thread in threads:
+                thread.join()
+        except KeyboardInterrupt:  # says what was done until now
+            run.drop_rest()
+            for thread in threads:
+                thread.join()
+    done = sum(run.results.values())
     summary = ", ".join(f"{count} {what}" for what, count in sorted(run.results.items()))
     slowest = ", ".join(f"{seconds:.1f} s (case {number})" for seconds, number in run.slowest)
-    print(f"{args.count} corrupted models of {len(seeds)}: {summary}; slowest {slowest}")
-    return 1 if run.failures or sum(run.results.values()) != args.count else 0
+    print(f"{done} corrupted models of {len(seeds)}: {summary}; slowest {slowest}")
+    return 1 if run.failures or done != args.count else 0
 
 
 if __name__ == "__main__":
