@@ -162,6 +162,38 @@ void addToAccumulator(const Layer &l, ArrayRef<int64_t> addends) {
   acc.replaceAllUsesExcept(add, add);
 }
 
+/// Whether `op` computes each channel of its result from the same channel of operand 0,
+/// and from what has no channels: pools, elementwise operations.
+bool isPerChannel(Operation *op) {
+  auto generic = dyn_cast<linalg::GenericOp>(op);
+  if (!generic || generic.getNumResults() != 1 || generic.getNumDpsInits() != 1 ||
+      generic.getNumDpsInputs() < 1 || lastDim(generic.getResult(0)) <= 0 ||
+      lastDim(generic.getOperand(0)) != lastDim(generic.getResult(0)))
+    return false;
+  SmallVector<AffineMap> maps = generic.getIndexingMapsArray();
+  AffineMap out = maps.back();
+  auto channel = dyn_cast<AffineDimExpr>(out.getResults().back());
+  if (!channel || maps[0].getNumResults() == 0 || maps[0].getResults().back() != channel ||
+      generic.getIteratorTypesArray()[channel.getPosition()] != utils::IteratorType::parallel)
+    return false;
+  for (auto [i, map] : llvm::enumerate(maps)) {
+    bool hasChannel = i == 0 || i + 1 == maps.size();
+    for (AffineExpr e : hasChannel ? map.getResults().drop_back() : map.getResults())
+      if (e.isFunctionOfDim(channel.getPosition()))
+        return false;
+  }
+  bool looks = false;
+  generic.getRegion().walk([&](Operation *inner) {
+    looks |= isa<linalg::IndexOp>(inner);
+    for (Value v : inner->getOperands())
+      looks |= isa<ShapedType>(v.getType());
+  });
+  DenseElementsAttr init;
+  Value start = generic.getDpsInits()[0];
+  return !looks && (start.getDefiningOp<tensor::EmptyOp>() ||
+                    (matchPattern(start, m_Constant(&init)) && init.isSplat()));
+}
+
 struct FoldChannels : dlc::impl::FoldChannelsBase<FoldChannels> {
   llvm::DenseMap<Value, Known> known;
   // By Value::getAsOpaquePointer(), and no DenseMap: references to entries outlive new ones.
@@ -169,6 +201,8 @@ struct FoldChannels : dlc::impl::FoldChannelsBase<FoldChannels> {
 
   /// Operations that keep every channel of operand 0 in its place.
   static bool isTied(Operation *op) {
+    if (isPerChannel(op))
+      return true;
     if (isa<tensor::CollapseShapeOp, tensor::ExpandShapeOp>(op))
       return lastDim(op->getOperand(0)) > 0 &&
              lastDim(op->getOperand(0)) == lastDim(op->getResult(0));
@@ -185,6 +219,8 @@ struct FoldChannels : dlc::impl::FoldChannelsBase<FoldChannels> {
       if (it == known.end())
         return;
       Known values = it->second;
+      if (isPerChannel(op))
+        values = evaluate(op, values);
       if (auto pad = dyn_cast<tensor::PadOp>(op)) {
         APInt border;
         bool isInt = matchPattern(pad.getConstantPaddingValue(), m_ConstantInt(&border));
@@ -197,6 +233,41 @@ struct FoldChannels : dlc::impl::FoldChannelsBase<FoldChannels> {
     }
     if (auto layer = Layer::of(op))
       foldInputs(*layer);
+  }
+
+  /// The constant channels of the result of an operation on each channel by itself.
+  static Known evaluate(Operation *op, const Known &in) {
+    Known out(in.size());
+    auto type = cast<RankedTensorType>(op->getOperand(0).getType());
+    auto result = cast<RankedTensorType>(op->getResult(0).getType());
+    if (!type.hasStaticShape() || !result.hasStaticShape() || type.getNumElements() > (1 << 20) ||
+        result.getNumElements() > (1 << 20) || !type.getElementType().isSignlessInteger() ||
+        !result.getElementType().isSignlessInteger() ||
+        llvm::none_of(in, [](auto v) { return v.has_value(); }))
+      return out;
+    int64_t channels = in.size();
+    unsigned width = type.getElementTypeBitWidth();
+    SmallVector<APInt> values;
+    for (int64_t i = 0; i < type.getNumElements(); ++i)
+      values.push_back(APInt(width, in[i % channels].value_or(0), /*isSigned=*/true));
+    OpBuilder b(op);
+    auto input = arith::ConstantOp::create(b, op->getLoc(), DenseElementsAttr::get(type, values));
+    Operation *copy = b.clone(*op);
+    copy->setOperand(0, input);
+    auto results = dlc::constantTensor(copy->getResult(0));
+    copy->erase();
+    input.erase();
+    if (!results)
+      return out;
+    auto all = results->getValues<APInt>();
+    for (int64_t c = 0; c < channels; ++c) {
+      bool isEqual = in[c].has_value();
+      for (int64_t i = c; isEqual && i < result.getNumElements(); i += channels)
+        isEqual = all[i] == all[c];
+      if (isEqual)
+        out[c] = all[c].getSExtValue();
+    }
+    return out;
   }
 
   /// Moves what constant inputs add to the sums into the epilogue, and finds the
@@ -307,6 +378,9 @@ struct FoldChannels : dlc::impl::FoldChannelsBase<FoldChannels> {
       // Both keep the same channels.
       changed |= mark(op->getOperand(0), liveOf(op->getResult(0)));
       changed |= mark(op->getResult(0), liveOf(op->getOperand(0)));
+      for (Value v : op->getOperands().drop_front())
+        if (isPerChannel(op) && isa<RankedTensorType>(v.getType()) && !v.getDefiningOp<tensor::EmptyOp>())
+          changed |= markAll(v);
       return changed;
     }
     auto layer = Layer::of(op);
@@ -411,7 +485,18 @@ struct FoldChannels : dlc::impl::FoldChannelsBase<FoldChannels> {
     auto layer = Layer::of(op);
     if (!layer) {
       if (less) {
-        out.setType(withLast(out.getType(), keptOut.size()));
+        RankedTensorType small = withLast(out.getType(), keptOut.size());
+        out.setType(small);
+        if (auto generic = dyn_cast<linalg::GenericOp>(op)) {
+          OpBuilder b(op);
+          DenseElementsAttr start;
+          OpOperand &init = generic.getDpsInitsMutable()[0];
+          if (matchPattern(init.get(), m_Constant(&start)))
+            init.set(arith::ConstantOp::create(
+                b, op->getLoc(), DenseElementsAttr::get(small, start.getSplatValue<Attribute>())));
+          else
+            init.set(tensor::EmptyOp::create(b, op->getLoc(), small.getShape(), small.getElementType()));
+        }
         if (auto expand = dyn_cast<tensor::ExpandShapeOp>(op)) {
           SmallVector<int64_t> shape(expand.getStaticOutputShape());
           shape.back() = keptOut.size();

@@ -104,3 +104,66 @@ func.func @depthwise(%x: tensor<1x2x2x1xi8>) -> tensor<1x2x2x2xi8> {
   } -> tensor<1x2x2x2xi8>
   return %2 : tensor<1x2x2x2xi8>
 }
+
+// Through sums over a window and what works on every element: channels 1 and 2 are 0 and
+// 1 (256 >> 8) everywhere, their sums 0 and 4, their results 0 and 8, which the last
+// contraction adds once and for all.
+// CHECK-LABEL: @pool
+// CHECK: nn.conv {{.*}} outs(%{{.*}} : tensor<1x2x2x4xi8>)
+// CHECK: linalg.generic {{.*}} ins({{.*}} : tensor<1x2x2x4xi8>, tensor<2x2xf32>) outs({{.*}} : tensor<1x1x1x4xi32>)
+// CHECK: linalg.generic {{.*}} outs({{.*}} : tensor<1x1x1x4xi8>)
+// CHECK: nn.conv ins({{.*}} : tensor<1x1x1x4xi8>, tensor<1x1x4x2xi8>) epilogue({{.*}} : tensor<2xi32>)
+#pool = affine_map<(n, y, x, i, j, c) -> (n, y + i, x + j, c)>
+#window = affine_map<(n, y, x, i, j, c) -> (i, j)>
+#pooled = affine_map<(n, y, x, i, j, c) -> (n, y, x, c)>
+#all = affine_map<(n, y, x, c) -> (n, y, x, c)>
+func.func @pool(%x: tensor<1x2x2x1xi8>) -> tensor<1x1x1x2xi32> {
+  %w = arith.constant dense<[[[[1, 0, 0, 4, 9, 5]]]]> : tensor<1x1x1x6xi8>
+  %b = arith.constant dense<[0, 0, 256, -9, 100, 0]> : tensor<6xi32>
+  %v = arith.constant dense<[[[[1, 2], [3, 4], [5, 6], [7, 8], [9, 10], [-1, 3]]]]> : tensor<1x1x6x2xi8>
+  %e = tensor.empty() : tensor<1x2x2x6xi8>
+  %0 = nn.conv ins(%x, %w : tensor<1x2x2x1xi8>, tensor<1x1x1x6xi8>) epilogue(%b : tensor<6xi32>)
+    outs(%e : tensor<1x2x2x6xi8>) attributes {channels_last = true, strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>} {
+  ^bb0(%acc: i32, %bias: i32):
+    %s = arith.addi %acc, %bias : i32
+    %eight = arith.constant 8 : i32
+    %lo = arith.constant -128 : i32
+    %hi = arith.constant 127 : i32
+    %r = arith.shrsi %s, %eight : i32
+    %m = arith.maxsi %r, %lo : i32
+    %n = arith.minsi %m, %hi : i32
+    %q = arith.trunci %n : i32 to i8
+    nn.yield %q : i8
+  } -> tensor<1x2x2x6xi8>
+  %zeros = arith.constant dense<0> : tensor<1x1x1x6xi32>
+  %k = tensor.empty() : tensor<2x2xf32>
+  %1 = linalg.generic {indexing_maps = [#pool, #window, #pooled],
+      iterator_types = ["parallel", "parallel", "parallel", "reduction", "reduction", "parallel"]}
+    ins(%0, %k : tensor<1x2x2x6xi8>, tensor<2x2xf32>) outs(%zeros : tensor<1x1x1x6xi32>) {
+  ^bb0(%in: i8, %unused: f32, %out: i32):
+    %wide = arith.extsi %in : i8 to i32
+    %sum = arith.addi %wide, %out : i32
+    linalg.yield %sum : i32
+  } -> tensor<1x1x1x6xi32>
+  %f = tensor.empty() : tensor<1x1x1x6xi8>
+  %2 = linalg.generic {indexing_maps = [#all, #all],
+      iterator_types = ["parallel", "parallel", "parallel", "parallel"]}
+    ins(%1 : tensor<1x1x1x6xi32>) outs(%f : tensor<1x1x1x6xi8>) {
+  ^bb0(%in: i32, %out: i8):
+    %one = arith.constant 1 : i32
+    %lo = arith.constant -128 : i32
+    %hi = arith.constant 127 : i32
+    %twice = arith.shli %in, %one : i32
+    %m = arith.maxsi %twice, %lo : i32
+    %n = arith.minsi %m, %hi : i32
+    %q = arith.trunci %n : i32 to i8
+    linalg.yield %q : i8
+  } -> tensor<1x1x1x6xi8>
+  %g = tensor.empty() : tensor<1x1x1x2xi32>
+  %3 = nn.conv ins(%2, %v : tensor<1x1x1x6xi8>, tensor<1x1x6x2xi8>)
+    outs(%g : tensor<1x1x1x2xi32>) attributes {channels_last = true, strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>} {
+  ^bb0(%acc: i32):
+    nn.yield %acc : i32
+  } -> tensor<1x1x1x2xi32>
+  return %3 : tensor<1x1x1x2xi32>
+}

@@ -191,7 +191,7 @@ static void dropArguments(func::FuncOp func, MutableArrayRef<func::CallOp> calls
 
 namespace {
 /// How much slower a network may become for shared kernels with -Ospeed and -Oram.
-constexpr double kSharingBudget = 0.06;
+constexpr double kSharingBudget = 0.04;
 
 /// A layer whose kernel has been emitted as a function.
 struct Pending {
@@ -226,6 +226,12 @@ static double estimate(const Shape &s, dlc::nn::KernelAttr kernel, Pending &p) {
   return macs * 1.5;
 }
 
+/// Whether the core is one that nobody saves flash on at the cost of cycles.
+static bool isFast(ModuleOp module) {
+  dlc::rt::TargetAttr target = dlc::rt::targetOf(module);
+  return target && target.getCpu() == "cortex-m7";
+}
+
 /// Chooses the layers that share: those first that save the most bytes for a cycle.
 static void choose(std::vector<Group> &groups, double cycles) {
   SmallVector<Pending *> candidates;
@@ -244,7 +250,7 @@ static void choose(std::vector<Group> &groups, double cycles) {
   llvm::sort(order);
   double budget = cycles * kSharingBudget;
   for (auto [ratio, i] : order) {
-    candidates[i]->isChosen = candidates[i]->cost <= budget;
+    candidates[i]->isChosen = cycles > 0 && candidates[i]->cost <= budget;
     if (candidates[i]->isChosen)
       budget -= candidates[i]->cost;
   }
@@ -280,7 +286,7 @@ void dlc::kernels::dsp::emitShared(ModuleOp module) {
     groups[found->second].push_back(pending);
   }
   if (!ops.empty() && !savesCode(ops[0]))
-    choose(groups, cycles);
+    choose(groups, isFast(module) ? 0 : cycles);
   unsigned number = 0;
   std::string name = "kernel";
   if (auto given = module->getAttrOfType<StringAttr>(rt::kName))
