@@ -284,12 +284,12 @@ static FailureOr<Value> pick(Node &n, Value x, ArrayRef<Axis> axes,
       .getResult(0);
 }
 
-/// Weighs the neighbours along one dimension; the result has element `type`.
+/// Weighs the neighbours along one dimension; x has elements of type `from`, the result
+/// and the weights of type `type`.
 static Value interpolate(Node &n, Value x, const Axis &axis, const Tables &t,
-                         Type type) {
+                         Type from, Type type) {
   SmallVector<OpFoldResult> to = n.sizes(x);
   to[axis.dim] = axis.out;
-  Type from = getElementTypeOrSelf(x.getType());
   int64_t rank = to.size();
   // Few taps are written out; many are a loop.
   bool unrolled = t.taps <= 8;
@@ -322,8 +322,14 @@ static Value interpolate(Node &n, Value x, const Axis &axis, const Tables &t,
       source[axis.dim] =
           arith::IndexCastOp::create(b, b.getIndexType(), args[k]);
       Value v = Node::castScalar(b, extract(b, x, source), from, type);
-      Value product = arith::MulFOp::create(b, v, args[count + k]);
-      sum = sum ? arith::AddFOp::create(b, sum, product).getResult() : product;
+      Value w = args[count + k];
+      Value product = isa<FloatType>(type) ? arith::MulFOp::create(b, v, w).getResult()
+                                           : arith::MulIOp::create(b, v, w).getResult();
+      if (!sum)
+        sum = product;
+      else
+        sum = isa<FloatType>(type) ? arith::AddFOp::create(b, sum, product).getResult()
+                                   : arith::AddIOp::create(b, sum, product).getResult();
     }
     linalg::YieldOp::create(b, sum);
   };
@@ -588,6 +594,61 @@ static FailureOr<SmallVector<Axis>> readAxes(Node &n, const Attributes &attrs,
   return axes;
 }
 
+/// Weights in units of 2^-bits, which are what they are exactly, and one in sum.
+static std::optional<DenseElementsAttr> wholeWeights(Node &n, const Tables &t, int bits) {
+  auto known = n.legalizer().constant(t.weights);
+  if (!known || t.outside || t.taps == 0)
+    return std::nullopt;
+  SmallVector<int16_t> values;
+  int64_t sum = 0;
+  for (APFloat v : known->getValues<APFloat>()) {
+    double w = std::ldexp(v.convertToDouble(), bits);
+    if (w < 0 || w != std::floor(w) || w > (1 << bits))
+      return std::nullopt;
+    values.push_back(static_cast<int16_t>(w));
+    sum += values.back();
+    if (values.size() % t.taps == 0 && std::exchange(sum, 0) != (1 << bits))
+      return std::nullopt;
+  }
+  return DenseElementsAttr::get(
+      RankedTensorType::get(known->getType().getShape(), n.b.getI16Type()), ArrayRef(values));
+}
+
+/// Interpolation of a dequantized 8-bit tensor as integers of 16 bits that hold every
+/// result exactly, dequantized by a finer scale; null when they do not.
+static Value interpolateIntegers(Node &n, ArrayRef<Axis> axes, ArrayRef<Tables> tables) {
+  auto dq = n.in(0).getDefiningOp<dlc::nn::DequantizeOp>();
+  if (!dq || !dq.isPerTensor() || n.legalizer().getRounding() != dlc::quantize::Rounding::Onnx ||
+      getElementTypeOrSelf(dq.getInput().getType()).getIntOrFloatBitWidth() != 8)
+    return {};
+  constexpr int kMost = 7; // 255 * 2^7 fits
+  int total = 0;
+  SmallVector<Tables> whole;
+  for (const Tables &t : tables) {
+    std::optional<DenseElementsAttr> weights;
+    int bits = 0;
+    while (bits <= kMost && !(weights = wholeWeights(n, t, bits)))
+      ++bits;
+    total += bits;
+    if (!weights || total > kMost)
+      return {};
+    whole.push_back({t.indices, n.constantTensor(*weights), {}, t.taps});
+  }
+  Type i16 = n.b.getI16Type();
+  Type from = IntegerType::get(n.b.getContext(), 8,
+                               dq.isUnsigned() ? IntegerType::Unsigned : IntegerType::Signless);
+  Value x = dq.getInput();
+  for (auto [axis, t] : llvm::zip_equal(axes, whole)) {
+    x = interpolate(n, x, axis, t, from, i16);
+    from = i16;
+  }
+  return dlc::nn::DequantizeOp::create(
+      n.b, cast<RankedTensorType>(x.getType()).clone(n.b.getF32Type()), x,
+      n.b.getDenseF64ArrayAttr(std::ldexp(dq.getScales()[0], -total)),
+      n.b.getDenseI64ArrayAttr(dq.getZeroPoints()[0] * (int64_t(1) << total)), IntegerAttr(),
+      n.b.getI64IntegerAttr(INT16_MIN), n.b.getI64IntegerAttr(INT16_MAX));
+}
+
 static LogicalResult lowerResize(Node &n) {
   if (failed(n.requireTensors(1)))
     return failure();
@@ -622,6 +683,10 @@ static LogicalResult lowerResize(Node &n) {
   SmallVector<Tables> tables;
   for (const Axis &axis : *axes)
     tables.push_back(buildTables(n, *attrs, axis, type));
+  if (Value integers = attrs->mode == Mode::Linear ? interpolateIntegers(n, *axes, tables) : Value()) {
+    n.set(0, integers);
+    return success();
+  }
   if (nearest) {
     auto picked = pick(n, x, *axes, tables);
     if (failed(picked))
@@ -629,7 +694,7 @@ static LogicalResult lowerResize(Node &n) {
     x = *picked;
   } else {
     for (auto [axis, t] : llvm::zip_equal(*axes, tables))
-      x = interpolate(n, x, axis, t, type);
+      x = interpolate(n, x, axis, t, getElementTypeOrSelf(x.getType()), type);
     x = n.cast(x, element);
   }
   n.set(0, extrapolate(n, x, *axes, tables, attrs->extrapolation));

@@ -71,6 +71,7 @@ class Builder:
     def __init__(self, rng, graph, prefix, wide=False):
         self.rng, self.graph, self.prefix = rng, graph, prefix
         self.wide = wide  # activations of 16 bits
+        self.steps = self.STEPS
         self.counter = 0
         self.inputs, self.outputs = [], []  # (name, array)
         self.values = []  # quantized tensors that later steps may take up again
@@ -192,7 +193,7 @@ class Builder:
         if dtype.endswith("16") and relative <= 2.0**-20:
             relative = 2.0**-36  # floats of 32 bits would not do: integers it must be
         # Exact with powers of two while every float on the way holds 24 bits.
-        if not (exact and is_power_of_two(scale)):
+        if not (exact and (is_power_of_two(scale) or exact == "steps")):
             error = np.abs(magnitude) / np.float64(scale) * relative + 1e-9
             inside = (v > low - zero - 1) & (v < high - zero + 1)
             if (inside & (np.abs(v - np.floor(v) - .5) < error)).any():
@@ -402,6 +403,35 @@ class Builder:
         return self.moved(x, x.q.repeat(by[0], 2).repeat(by[1], 3), lambda name: self.node(
             "Resize", [name, "", scales], mode="nearest", coordinate_transformation_mode="asymmetric",
             nearest_mode="floor"))
+
+    def bilinear(self, x):
+        """Interpolation of the last two dimensions, up and down."""
+        if x.q.ndim != 4 or x.q.size > 600:
+            return self.rectified(x)
+        by, mode = [self.pick(1, 2, 2, 3, 4, .5) for _ in range(2)], self.pick("half_pixel", "asymmetric")
+        sizes = [int(np.floor(d * s)) for d, s in zip(x.shape[2:], by)]
+        if min(sizes) < 1:
+            return self.rectified(x)
+        self.text.append(f"bilinear {list(x.shape)} by {by} {mode}")
+
+        def along(values, axis, size, scale):
+            at = (np.arange(size) + .5) / scale - .5 if mode == "half_pixel" else np.arange(size) / scale
+            low = np.floor(at)
+            first, second = (np.clip(low + i, 0, values.shape[axis] - 1).astype(int) for i in (0, 1))
+            weight = (at - low).reshape([-1 if d == axis else 1 for d in range(4)])
+            return values.take(first, axis) * (1 - weight) + values.take(second, axis) * weight
+
+        def both(values):
+            return along(along(values, 2, sizes[0], by[0]), 3, sizes[1], by[1])
+
+        name = self.node("Resize", [self.dequantize(x), "", self.constant(np.array([1, 1, *by], np.float32), "scales")],
+                         mode="linear", coordinate_transformation_mode=mode)
+        parameters = (x.scale, x.zero, x.dtype) if self.chance(.6) else None
+        # Sums of quarters and the like are exact in steps of the scale, ties, too.
+        exact = "steps" if parameters else self.dyadic and is_power_of_two(x.scale)
+        real = both((x.q - x.zero).astype(np.float64)) * np.float64(x.scale)
+        return self.quantize(name, real, both(np.abs(x.real)), 3 not in by and exact, relative=2.0**-19,
+                             parameters=parameters)
 
     def gemm(self, x):
         """Flatten, then Gemm or MatMul."""
@@ -630,7 +660,7 @@ class Builder:
         first = x
         for _ in range(self.between(1, 5)):
             previous = x
-            x = getattr(self, self.pick(*self.STEPS))(x)
+            x = getattr(self, self.pick(*self.steps))(x)
             if x.q.size > 5000:
                 raise Ambiguous("size")
             if self.chance(.1):
@@ -651,7 +681,8 @@ class Builder:
             raise Ambiguous("empty")
 
 
-WIDE = 2000  # graphs from here on have activations of 16 bits
+WIDE = range(2000, 2200)  # graphs with activations of 16 bits
+MORE = 2200  # graphs from here on have steps that were added later
 
 
 def build(seed, number, graph, prefix=""):
@@ -659,7 +690,9 @@ def build(seed, number, graph, prefix=""):
     for attempt in range(1000):
         mark = [len(part) for part in (graph.nodes, graph.constants, graph.inputs, graph.outputs)]
         builder = Builder(np.random.default_rng([seed, number, attempt]), graph, prefix,
-                          wide=number >= WIDE)
+                          wide=number in WIDE)
+        if number >= MORE:
+            builder.steps += ("bilinear",) * 20
         try:
             builder.build()
             return builder

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Differential test: random quantized graphs through dlc-run against a straightforward reference (graphs.py).
 
-    test/differential/run.py                          # all 2,200 graphs on the host
+    test/differential/run.py                          # all 2,300 graphs on the host
     test/differential/run.py --sample=33              # every 33rd: the sample of the normal suite
     test/differential/run.py --only=17,204 --keep=DIR # these, and keep their models and data
     test/differential/run.py -- --target=cortex-m4    # the rest goes to dlc-run
@@ -27,7 +27,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], epilog="What follows -- goes to dlc-run.")
-    parser.add_argument("--count", type=int, default=2200, metavar="N", help="graphs (default: 2200)")
+    parser.add_argument("--count", type=int, default=2300, metavar="N", help="graphs (default: 2300)")
     parser.add_argument("--seed", type=int, default=1, metavar="S", help="of all graphs (default: 1)")
     parser.add_argument("--sample", type=int, default=1, metavar="N", help="only one graph in N")
     parser.add_argument("--only", default="", metavar="I,J,...", help="only these graphs")
