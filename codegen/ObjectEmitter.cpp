@@ -3,6 +3,7 @@
 
 #include "codegen/LLVMModule.h"
 #include "codegen/LowerToLLVM.h"
+#include "dialects/ArmDSP/ArmDSP.h"
 #include "dialects/RT/RT.h"
 #include "llvm/Analysis/TargetLibraryInfo.h"
 #include "llvm/IR/DiagnosticInfo.h"
@@ -14,17 +15,23 @@
 #include "llvm/Support/CrashRecoveryContext.h"
 #include "llvm/Support/ErrorHandling.h"
 #include "llvm/Transforms/Utils/Cloning.h"
+#include <map>
+#include <set>
 
 using namespace mlir;
 using namespace dlc;
 using namespace dlc::codegen;
 
 namespace {
+/// Functions whose assembly found no registers, by their place in the module.
+using Crowded = std::set<uint64_t>;
+
 /// Collects LLVM's errors, and the frame sizes that it reports as warnings.
 class Diagnostics final : public llvm::DiagnosticHandler {
 public:
-  Diagnostics(std::vector<std::string> &errors, llvm::StringMap<uint64_t> &frames)
-      : errors(errors), frames(frames) {}
+  Diagnostics(std::vector<std::string> &errors, llvm::StringMap<uint64_t> &frames,
+              Crowded &crowded)
+      : errors(errors), frames(frames), crowded(crowded) {}
   bool handleDiagnostics(const llvm::DiagnosticInfo &info) override {
     if (auto *stack = dyn_cast<llvm::DiagnosticInfoStackSize>(&info)) {
       frames[stack->getFunction().getName()] = stack->getStackSize();
@@ -35,6 +42,9 @@ public:
       llvm::raw_string_ostream stream(text);
       llvm::DiagnosticPrinterRawOStream printer(stream);
       info.print(printer);
+      auto *assembly = dyn_cast<llvm::DiagnosticInfoInlineAsm>(&info);
+      if (assembly && StringRef(text).contains("requires more registers"))
+        crowded.insert(assembly->getLocCookie());
       errors.push_back(text);
     }
     return true;
@@ -43,7 +53,25 @@ public:
 private:
   std::vector<std::string> &errors;
   llvm::StringMap<uint64_t> &frames;
+  Crowded &crowded;
 };
+
+/// Makes LLVM's errors about inline assembly say in which function it is. The place
+/// begins at 1: 0 stands for no place.
+void numberAssembly(llvm::Module &module) {
+  uint64_t place = 0;
+  llvm::IntegerType *type = llvm::Type::getInt64Ty(module.getContext());
+  for (llvm::Function &function : module) {
+    ++place;
+    for (llvm::BasicBlock &block : function)
+      for (llvm::Instruction &instruction : block)
+        if (auto *call = dyn_cast<llvm::CallBase>(&instruction); call && call->isInlineAsm())
+          call->setMetadata("srcloc",
+                            llvm::MDNode::get(module.getContext(),
+                                              llvm::ConstantAsMetadata::get(
+                                                  llvm::ConstantInt::get(type, place))));
+  }
+}
 
 /// The deepest sum of frames along calls from `function` on. `perCall` is what
 /// the call itself pushes.
@@ -131,8 +159,14 @@ LogicalResult readBack(ModuleOp module, const ModelInfo &info,
 
 class Compilation {
 public:
-  Compilation(ModuleOp module, const ModelInfo &info, const EmitOptions &options)
-      : module(module), info(info), options(options) {}
+  /// `registers` limits those of assembly, by function.
+  Compilation(ModuleOp module, const ModelInfo &info, const EmitOptions &options,
+              const llvm::StringMap<int64_t> &registers)
+      : module(module), info(info), options(options), registers(registers) {}
+
+  /// Functions whose assembly found no registers in a run that failed for that reason
+  /// only, without a message.
+  const std::set<std::string> &crowdedFunctions() const { return crowdedNames; }
 
   FailureOr<CompiledModel> run() {
     auto created = createTargetMachine(module, options.optimizeFor);
@@ -140,13 +174,18 @@ public:
       return failure();
     machine = std::move(*created);
     OwningOpRef<ModuleOp> lowered = module.clone();
+    limitRegisters(*lowered);
     if (failed(lowerToLLVM(*lowered)))
       return failure();
 
-    context.setDiagnosticHandler(std::make_unique<Diagnostics>(errors, frames));
+    context.setDiagnosticHandler(std::make_unique<Diagnostics>(errors, frames, crowded));
     llvmModule = translateToLLVM(*lowered, context, info, options, *machine);
     if (!llvmModule)
       return failure();
+    numberAssembly(*llvmModule);
+    uint64_t place = 0;
+    for (llvm::Function &function : *llvmModule)
+      names[++place] = function.getName().str();
     if (options.externalWeights)
       result.weights = extractWeights(*llvmModule, info);
     result.weightsBytes = result.weights.size();
@@ -163,6 +202,44 @@ public:
   }
 
 private:
+  void limitRegisters(ModuleOp lowered) {
+    if (registers.empty())
+      return;
+    lowered.walk([&](func::FuncOp function) {
+      auto limit = registers.find(function.getName());
+      if (limit == registers.end())
+        return;
+      function.walk([&](arm_dsp::DotOp dot) {
+        dot.setRegisters(std::max(dot.fewestRegisters(),
+                                  std::min<int64_t>(dot.getRegisters(), limit->second)));
+      });
+    });
+  }
+
+  /// Whether all errors are about registers of assembly that can do with fewer.
+  bool isCrowded() {
+    if (crowded.empty() || errors.size() != crowdedErrors())
+      return false;
+    for (uint64_t place : crowded) {
+      auto function = module.lookupSymbol<func::FuncOp>(names[place]);
+      bool narrower = false;
+      int64_t limit = registers.count(names[place]) ? registers.lookup(names[place]) : INT64_MAX;
+      if (function)
+        function.walk([&](arm_dsp::DotOp dot) {
+          narrower |= std::min<int64_t>(dot.getRegisters(), limit) > dot.fewestRegisters();
+        });
+      if (!narrower)
+        return false;
+      crowdedNames.insert(names[place]);
+    }
+    return true;
+  }
+  size_t crowdedErrors() const {
+    return llvm::count_if(errors, [](const std::string &text) {
+      return StringRef(text).contains("requires more registers");
+    });
+  }
+
   void generateAll() {
     if (verify("before optimization"))
       return;
@@ -223,6 +300,8 @@ private:
       (void)llvmModule.release();
       return false;
     }
+    if (isCrowded())
+      return false;
     for (const std::string &error : errors)
       module.emitError() << "LLVM failed for target '" << info.target
                          << "': " << error;
@@ -232,8 +311,12 @@ private:
   ModuleOp module;
   const ModelInfo &info;
   const EmitOptions &options;
+  const llvm::StringMap<int64_t> &registers;
   std::vector<std::string> errors;
   llvm::StringMap<uint64_t> frames;
+  Crowded crowded;
+  std::map<uint64_t, std::string> names; ///< of functions, by place
+  std::set<std::string> crowdedNames;
   std::unique_ptr<llvm::TargetMachine> machine;
   llvm::LLVMContext context;
   std::unique_ptr<llvm::Module> llvmModule;
@@ -243,5 +326,21 @@ private:
 
 FailureOr<CompiledModel> codegen::compileModel(ModuleOp module, const ModelInfo &info,
                                                const EmitOptions &options) {
-  return Compilation(module, info, options).run();
+  // Assembly that takes nearly all registers is faster, but LLVM does not always find
+  // a place for the rest. Where it does not, the function gets one less.
+  llvm::StringMap<int64_t> registers;
+  for (;;) {
+    Compilation compilation(module, info, options, registers);
+    FailureOr<CompiledModel> result = compilation.run();
+    if (succeeded(result) || compilation.crowdedFunctions().empty())
+      return result;
+    for (const std::string &function : compilation.crowdedFunctions()) {
+      auto [limit, fresh] = registers.try_emplace(function, 0);
+      if (fresh)
+        module.lookupSymbol<func::FuncOp>(function).walk([&](arm_dsp::DotOp dot) {
+          limit->second = std::max<int64_t>(limit->second, dot.getRegisters());
+        });
+      --limit->second;
+    }
+  }
 }

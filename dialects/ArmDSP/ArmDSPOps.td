@@ -70,8 +70,11 @@ def ArmDSP_DotOp : ArmDSP_Op<"dot", [AttrSizedOperandSegments]> {
     groups of all rows side by side. An input group is, of bytes, one word (one
     pixel only); of words, the pairs (0, 2) of all pixels, then their pairs (1, 3).
 
-    It is one operation because all 14 registers are in use: compilers spill here,
+    It is one operation because nearly all registers are in use: compilers spill here,
     so an object and the C++ get the same assembly, `unroll` groups written out.
+    `registers` is how many it may use, operands included: with fewer, weights are
+    loaded later, or twice. `paired` is for cores that begin two instructions in a
+    cycle (Schedule.cpp); without it loads stand together, as Cortex-M4 likes them.
 
     Functions that several layers share give the number of groups, at least one, as
     `count`; `groups` is 0 then, and a first round begins in the middle.
@@ -84,7 +87,8 @@ def ArmDSP_DotOp : ArmDSP_Op<"dot", [AttrSizedOperandSegments]> {
   let arguments = (ins Arg<MemRefRankOf<[I32], [1]>, "weights", [MemRead]>:$weights, Index:$weightAt,
     Arg<MemRefRankOf<[I8, I32], [1]>, "inputs", [MemRead]>:$inputs, Index:$inputAt,
     Variadic<I32>:$sums, Optional<Index>:$count,
-    I64Attr:$rows, I64Attr:$pixels, I64Attr:$groups, I64Attr:$unroll);
+    I64Attr:$rows, I64Attr:$pixels, I64Attr:$groups, I64Attr:$unroll, UnitAttr:$paired,
+    DefaultValuedAttr<I64Attr, "14">:$registers);
   let results = (outs Variadic<I32>:$results);
   let assemblyFormat = [{
     $weights `[` $weightAt `]` `,` $inputs `[` $inputAt `]` `sums` `(` $sums `)` (`count` $count^)? attr-dict
@@ -94,19 +98,21 @@ def ArmDSP_DotOp : ArmDSP_Op<"dot", [AttrSizedOperandSegments]> {
   let builders = [OpBuilder<(ins "::mlir::Value":$weights, "::mlir::Value":$weightAt,
       "::mlir::Value":$inputs, "::mlir::Value":$inputAt, "::mlir::ValueRange":$sums,
       "int64_t":$rows, "int64_t":$pixels, "int64_t":$groups, "int64_t":$unroll,
-      CArg<"::mlir::Value", "{}">:$count), [{
+      "bool":$paired, CArg<"::mlir::Value", "{}">:$count), [{
     ::llvm::SmallVector<::mlir::Type> types(sums.size(), $_builder.getI32Type());
     build($_builder, $_state, types, weights, weightAt, inputs, inputAt, sums, count,
           $_builder.getI64IntegerAttr(rows), $_builder.getI64IntegerAttr(pixels),
-          $_builder.getI64IntegerAttr(groups), $_builder.getI64IntegerAttr(unroll));
+          $_builder.getI64IntegerAttr(groups), $_builder.getI64IntegerAttr(unroll),
+          paired ? $_builder.getUnitAttr() : ::mlir::UnitAttr(),
+          $_builder.getI64IntegerAttr(14));
   }]>];
   let extraClassDeclaration = [{
     /// Whether the inputs are bytes, expanded on the way.
     bool expands();
+    /// Registers that it needs at least.
+    int64_t fewestRegisters();
     /// Registers beside the sums and the two pointers.
     int64_t countTemporaries();
-    /// Whether the number of rounds has a register of its own.
-    bool countsInRegister();
     /// Which of the operands of the assembly holds `count` on entry.
     int64_t getCountOperand();
     /// The instructions. Operands: sums, pointer to weights (moved), pointer to

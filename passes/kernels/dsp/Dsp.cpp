@@ -104,6 +104,14 @@ Value dlc::kernels::dsp::startOf(ImplicitLocOpBuilder &b, Value bias, Value outp
   return memref::LoadOp::create(b, bias, output);
 }
 
+/// Whether the core begins two instructions in a cycle, in order.
+static bool issuesPairs(rt::TargetAttr target) { return target.getCpu() == "cortex-m7"; }
+
+bool dlc::kernels::dsp::issuesPairs(Operation *op) {
+  rt::TargetAttr target = rt::targetOf(op->getParentOfType<ModuleOp>());
+  return target && ::issuesPairs(target);
+}
+
 static Value scratchOf(Operation *op) {
   if (auto conv = dyn_cast<nn::ConvOp>(op))
     return conv.getScratch();
@@ -124,11 +132,9 @@ nn::KernelAttr dlc::kernels::dsp::plan(Operation *op, rt::TargetAttr target) {
   auto kernel = [&](StringRef kind, int64_t rows, int64_t columns) {
     return nn::KernelAttr::get(op->getContext(), kind, rows, columns, 1, 1, false);
   };
-  // LLVM's allocator does not always find a place for 14 operands on Cortex-M7.
-  bool narrow = target.getCpu() == "cortex-m7";
   // One pixel: nothing is gained by expanding it first.
   if (isa<nn::MatmulOp>(op) && s->batch * s->pixels() == 1)
-    return kernel("dsp_vector", narrow ? 3 : 4, 1);
+    return kernel("dsp_vector", 4, 1);
   if (s->isDepthwise() && s->dilationX == 1 && s->dilationY == 1 &&
       s->kernelHeight * s->kernelWidth <= 64) {
     int64_t channels = s->channels < 4 ? 1 : 4;
@@ -149,7 +155,9 @@ nn::KernelAttr dlc::kernels::dsp::plan(Operation *op, rt::TargetAttr target) {
       channels /= 2;
     return depthwise(alongHeight);
   }
-  return kernel("dsp", narrow ? 2 : 3, std::min<int64_t>(2, s->pixels()));
+  // Instructions in pairs need values ahead of time: registers for them rather than
+  // for a third row.
+  return kernel("dsp", ::issuesPairs(target) ? 2 : 3, std::min<int64_t>(2, s->pixels()));
 }
 
 int64_t dlc::kernels::dsp::scratchBytes(Operation *op, nn::KernelAttr kernel) {

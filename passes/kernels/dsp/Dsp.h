@@ -21,6 +21,8 @@ bool emit(mlir::Operation *op, nn::KernelAttr kernel);
 /// Emits the kernel of `op` as a function; nothing when it has no such form.
 std::optional<KernelFunction> emitFunction(mlir::Operation *op);
 
+/// Whether the target begins two instructions in a cycle, in order.
+bool issuesPairs(mlir::Operation *op);
 /// How many of `count` steps to write out, at most `most`: a divisor when there is
 /// a good one.
 int64_t unrolling(int64_t count, int64_t most);

@@ -440,10 +440,12 @@ void Gemm::emitTile(Emitter &b, int64_t rows, Value n, Value output, Value weigh
     sums.append(pixels, startOf(b, bias, offsetBy(b, output, r)));
   if (!s.isWide()) {
     auto dot = function ? dlc::arm_dsp::DotOp::create(b, weights, weight, words, index(b, 0), sums,
-                                                      rows, pixels, 0, isLarge ? 8 : 2, patchGroups)
+                                                      rows, pixels, 0, isLarge ? 8 : 2,
+                                                      issuesPairs(s.op), patchGroups)
                         : dlc::arm_dsp::DotOp::create(b, weights, weight, words, index(b, 0), sums,
                                                       rows, pixels, patch.groups(),
-                                                      unrolling(patch.groups(), 6));
+                                                      unrolling(patch.groups(), 6),
+                                                      issuesPairs(s.op));
     sums.assign(dot.getResults().begin(), dot.getResults().end());
   } else {
     sums = wideSums(b, weight, sums, rows);

@@ -79,7 +79,8 @@ void dlc::kernels::dsp::emitVector(const Shape &s, nn::KernelAttr kernel) {
       int64_t whole = s.isWide() ? wholeGroups / unroll * unroll : wholeGroups;
       if (!s.isWide() && wholeGroups) {
         auto dot = dlc::arm_dsp::DotOp::create(ob, panels.words, weight, input.buffer, index(ob, 0),
-                                               sums, run.rows, 1, wholeGroups, unroll);
+                                               sums, run.rows, 1, wholeGroups, unroll,
+                                               issuesPairs(s.op));
         sums.assign(dot.getResults().begin(), dot.getResults().end());
       }
       sums = carryLoop(ob, 0, s.isWide() ? whole : 0, unroll, sums, [&](Emitter &qb, Value q, ValueRange carried) {
