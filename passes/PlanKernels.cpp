@@ -77,6 +77,23 @@ struct PlanKernels : dlc::impl::PlanKernelsBase<PlanKernels> {
                            scalable ? 1 : tile.depth, scalable);
   }
 
+  /// The kernel of integers on cores that multiply one pair at a time (Cortex-M0, M0+,
+  /// M3): few sums, because registers hold their factors, too. Its output may not lie over
+  /// its input, so it is only for speed.
+  template <typename Op> KernelAttr integers(Op op, Value in, Value filter) {
+    auto optimize = getOperation()->getAttrOfType<StringAttr>(dlc::rt::kOptimize);
+    Type weight = getElementTypeOrSelf(filter);
+    if (target.getIsa() != "scalar" || target.getDsp() ||
+        (optimize && optimize.getValue() != "speed") || !op.getAccumulatorType().isInteger(32) ||
+        !getElementTypeOrSelf(in).isInteger(8) || !(weight.isInteger(8) || weight.isInteger(16)) ||
+        !matchPattern(filter, m_Constant()))
+      return {};
+    bool eightRegisters = StringRef(target.getTriple()).starts_with("thumbv6m");
+    int64_t columns = cast<ShapedType>(op.getInit().getType()).getShape().back();
+    return KernelAttr::get(&getContext(), "gemm", eightRegisters ? 1 : 2,
+                           std::min<int64_t>(eightRegisters ? 2 : 4, columns), 1, 1, false);
+  }
+
   template <typename Op> bool fits(Op op, Type in, Type filter, Type out) {
     return in == op.getAccumulatorType() && filter == in && out == in &&
            dlc::kernels::isVectorizableEpilogue(op);
@@ -90,6 +107,9 @@ struct PlanKernels : dlc::impl::PlanKernelsBase<PlanKernels> {
     auto filter = cast<ShapedType>(op.getFilter().getType());
     auto out = cast<ShapedType>(op.getInit().getType());
     Type type = in.getElementType();
+    if (op.getChannelsLast() && op.getGroup() == 1 && in.hasStaticShape() && out.hasStaticShape())
+      if (KernelAttr kernel = integers(op, op.getInput(), op.getFilter()))
+        return op.setKernelAttr(kernel);
     if (!op.getChannelsLast() || !in.hasStaticShape() || !out.hasStaticShape() ||
         !fits(op, type, filter.getElementType(), out.getElementType()))
       return;
@@ -116,6 +136,9 @@ struct PlanKernels : dlc::impl::PlanKernelsBase<PlanKernels> {
     auto b = cast<ShapedType>(op.getB().getType());
     auto out = cast<ShapedType>(op.getInit().getType());
     Type type = a.getElementType();
+    if (a.hasStaticShape() && out.hasStaticShape() && b.getRank() == 2)
+      if (KernelAttr kernel = integers(op, op.getA(), op.getB()))
+        return op.setKernelAttr(kernel);
     if (!a.hasStaticShape() || !b.hasStaticShape() || !out.hasStaticShape() ||
         !fits(op, type, b.getElementType(), out.getElementType()))
       return;

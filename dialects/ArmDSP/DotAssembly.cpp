@@ -8,7 +8,8 @@ using namespace dlc::arm_dsp;
 namespace {
 /// When the words of weights are loaded.
 enum class Order {
-  Together, ///< all of a group at once, beside the inputs: loads one after the other
+  All,      ///< all of a group at once, and all inputs (inputs of words only)
+  Together, ///< all of a group at once, beside the inputs of its first half
   InTwos,   ///< two at a time (inputs of bytes only)
   Late,     ///< each when it is needed
   Twice     ///< each when it is needed, again for its second half (inputs of words only)
@@ -56,7 +57,7 @@ void Tile::addGroup(Assembly &block, Order order, int64_t at, int64_t lead, bool
     int64_t offset = lead + 4 * (at * inputWords() + i);
     return block.load(inputs(), offset, moves && i + 1 == inputWords());
   };
-  if (order == Order::Together)
+  if (order == Order::All || order == Order::Together)
     for (int64_t row = 0; row < rows; ++row)
       load(row, true);
   if (bytes) {
@@ -73,16 +74,17 @@ void Tile::addGroup(Assembly &block, Order order, int64_t at, int64_t lead, bool
     }
     return;
   }
+  SmallVector<int64_t> pairs;
   for (bool half : {false, true}) {
-    SmallVector<int64_t> pairs;
-    for (int64_t pixel = 0; pixel < pixels; ++pixel)
-      pairs.push_back(loadInput(half * pixels + pixel));
+    size_t needed = (half || order == Order::All ? 2 : 1) * pixels;
+    while (pairs.size() < needed)
+      pairs.push_back(loadInput(pairs.size()));
     for (int64_t row = 0; row < rows; ++row) {
       if (order == Order::Twice || (order == Order::Late && !half))
         load(row, order == Order::Late || half);
       int64_t pair = block.extend(words[row], half);
       for (int64_t pixel = 0; pixel < pixels; ++pixel)
-        block.multiply(row * pixels + pixel, pair, pairs[pixel]);
+        block.multiply(row * pixels + pixel, pair, pairs[half * pixels + pixel]);
     }
   }
 }
@@ -93,8 +95,8 @@ static Tile tileOf(DotOp op) {
 
 static ArrayRef<Order> ordersOf(const Tile &tile) {
   static constexpr Order kBytes[] = {Order::Together, Order::InTwos, Order::Late};
-  static constexpr Order kWords[] = {Order::Together, Order::Late, Order::Twice};
-  return tile.bytes ? kBytes : kWords;
+  static constexpr Order kWords[] = {Order::All, Order::Together, Order::Late, Order::Twice};
+  return tile.bytes ? ArrayRef<Order>(kBytes) : ArrayRef<Order>(kWords);
 }
 
 /// The best order of groups `first` to `last` with `temporaries` registers, and what it
@@ -105,11 +107,13 @@ static std::optional<Assembly> bestOrder(DotOp op, int64_t first, int64_t last, 
   std::optional<Assembly> best;
   for (Order order : ordersOf(tile)) {
     Assembly block = tile.groups(order, first, last, lead, moves);
-    if (!op.getPaired()) { // the first that has registers
-      if (block.countTemporaries() > temporaries)
-        continue;
-      cost = static_cast<int64_t>(order);
-      return block;
+    if (!op.getPaired()) {
+      int64_t cycles = block.countCycles();
+      if (block.countTemporaries() <= temporaries && (!best || cycles < cost)) {
+        best = std::move(block);
+        cost = cycles;
+      }
+      continue;
     }
     for (bool twoLoads : {false, true}) {
       int64_t cycles = 0;
@@ -147,10 +151,10 @@ static Plan planOf(DotOp op) {
   if (op.getCount() || total >= 2 * unroll) {
     plan.rounds = total / unroll;
     plan.round = roundOf(op, free, cost);
-    // The end of the inputs on the stack costs some cycles a round, too.
+    // The end of the inputs on the stack costs two cycles a round.
     int64_t counted = 0;
     std::vector<Assembly> round = roundOf(op, free - 1, counted);
-    if (!round.empty() && counted <= cost + (op.getPaired() ? 3 : 0)) {
+    if (!round.empty() && counted <= cost + 2) {
       plan.round = std::move(round);
       plan.countsInRegister = true;
     }

@@ -1,7 +1,7 @@
 // This file orders straight-line assembly of products for a core that begins two
 // instructions in a cycle, and finds registers for it.
 //
-// The core is the Cortex-M7 as LLVM's model (ARMScheduleM7.td) has it. Every result
+// That core is the Cortex-M7 as LLVM's model (ARMScheduleM7.td) has it. Every result
 // can be used one cycle later: that of a load, of SXTB16, and the sum of SMLAD by the
 // next SMLAD. What counts is which two may begin together:
 //   - SXTB16 only as the first of two, one in a cycle;
@@ -63,6 +63,14 @@ int64_t Assembly::countTemporaries() const {
       most = std::max(most, ++alive);
   }
   return most;
+}
+
+int64_t Assembly::countCycles() const {
+  int64_t cycles = instructions.size();
+  for (size_t at = 0; at < instructions.size(); ++at)
+    cycles += instructions[at].kind == Instruction::Load &&
+              (at == 0 || instructions[at - 1].kind != Instruction::Load);
+  return cycles;
 }
 
 std::optional<Assembly> Assembly::pairedFor(int64_t temporaries, bool twoLoads,

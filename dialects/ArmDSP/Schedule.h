@@ -37,6 +37,9 @@ public:
 
   /// Most values that are alive at once.
   int64_t countTemporaries() const;
+  /// What the block takes in its order on a core that begins one instruction in a cycle,
+  /// as Cortex-M4: a load takes two, one right behind another load one.
+  int64_t countCycles() const;
   /// The same block in an order for an in-order core that begins two instructions in
   /// a cycle, with at most `temporaries` values alive; nothing when even the present
   /// order has more. With `twoLoads`, loads rather stand beside loads than beside

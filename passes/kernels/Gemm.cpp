@@ -58,9 +58,11 @@ SmallVector<Value> accumulate(ImplicitLocOpBuilder &b, const Tile &tile, const P
         y.push_back(tile.load(ib, p.right, at));
       else
         y.push_back(tile.loadFirst(ib, p.right, at, columns - v * tile.lanes()));
+      if (tile.lanes() == 1)
+        y.back() = widen(ib, y.back(), tile.scalar());
     }
     for (int64_t r = 0; r < rows; ++r) {
-      Value left = tile.splat(ib, x[r]);
+      Value left = tile.splat(ib, widen(ib, x[r], tile.scalar()));
       for (int64_t v = 0; v < used; ++v) {
         Value &sum = sums[r * tile.vectors() + v];
         sum = tile.multiplyAdd(ib, left, y[v], sum);
@@ -89,14 +91,23 @@ SmallVector<Value> accumulate(ImplicitLocOpBuilder &b, const Tile &tile, const P
           }
           return sums;
         });
-    return carryLoop(ib, whole, p.channels, 1, sums,
+    auto one = [&](ImplicitLocOpBuilder &jb, Value channel, ValueRange inner) {
+      SmallVector<Value> x;
+      for (int64_t r = 0; r < rows; ++r)
+        x.push_back(memref::LoadOp::create(jb, p.left, p.leftAt(jb, r, at, channel)));
+      return step(jb, at, channel, x, inner);
+    };
+    // Integers: a round costs as much as the products of a channel.
+    int64_t unroll = tile.scalar().isInteger() ? 4 : 1;
+    int64_t rounds = whole + (p.channels - whole) / unroll * unroll;
+    sums = carryLoop(ib, whole, rounds, unroll, sums,
                      [&](ImplicitLocOpBuilder &jb, Value channel, ValueRange inner) {
-                       SmallVector<Value> x;
-                       for (int64_t r = 0; r < rows; ++r)
-                         x.push_back(memref::LoadOp::create(
-                             jb, p.left, p.leftAt(jb, r, at, channel)));
-                       return step(jb, at, channel, x, inner);
+                       SmallVector<Value> sums(inner.begin(), inner.end());
+                       for (int64_t u = 0; u < unroll; ++u)
+                         sums = one(jb, offsetBy(jb, channel, u), sums);
+                       return sums;
                      });
+    return carryLoop(ib, rounds, p.channels, 1, sums, one);
   };
   std::function<SmallVector<Value>(ImplicitLocOpBuilder &, SmallVector<Value>, ValueRange)>
       nest = [&](ImplicitLocOpBuilder &ib, SmallVector<Value> position,
@@ -183,7 +194,7 @@ void dlc::kernels::emitGemm(nn::MatmulOp op, rt::TargetAttr target) {
   auto left = cast<MemRefType>(op.getA().getType());
   auto right = cast<MemRefType>(op.getB().getType());
   auto out = cast<MemRefType>(op.getInit().getType());
-  Tile tile(op.getKernelAttr(), left.getElementType(), target);
+  Tile tile(op.getKernelAttr(), op.getAccumulatorType(), target);
   int64_t rank = left.getRank(), width = op.getKernelAttr().getColumns();
   int64_t rows = out.getDimSize(rank - 2), columns = out.getDimSize(rank - 1);
   bool packed = op.getPacked() > 0;
@@ -238,7 +249,7 @@ void dlc::kernels::emitGemm(nn::ConvOp op, rt::TargetAttr target) {
   ImplicitLocOpBuilder b(op.getLoc(), op);
   auto in = cast<MemRefType>(op.getInput().getType());
   auto out = cast<MemRefType>(op.getInit().getType());
-  Tile tile(op.getKernelAttr(), in.getElementType(), target);
+  Tile tile(op.getKernelAttr(), op.getAccumulatorType(), target);
   int64_t rank = op.getSpatialRank(), width = op.getKernelAttr().getColumns();
   int64_t group = op.getGroup(), groupChannels = op.getGroupChannels();
   int64_t groupOutputs = out.getShape().back() / group;

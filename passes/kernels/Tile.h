@@ -11,11 +11,13 @@ namespace dlc::kernels {
 /// scalable kernel every access is predicated, so nothing outside is touched.
 class Tile {
 public:
-  Tile(nn::KernelAttr kernel, mlir::Type element, rt::TargetAttr target);
+  Tile(nn::KernelAttr kernel, mlir::Type accumulatorElement, rt::TargetAttr target);
 
   int64_t vectors() const { return vectorCount; }
   bool scalable() const { return kernel.getScalable(); }
   int64_t lanes() const { return kernel.getLanes(); }
+  /// Type of an element of an accumulator; elements of buffers may be narrower integers.
+  mlir::Type scalar() const { return element; }
   /// Type of one accumulator.
   mlir::Type type() const { return accumulator; }
   /// Elements in one vector at run time.

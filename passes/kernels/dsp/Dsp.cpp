@@ -122,7 +122,7 @@ bool dlc::kernels::dsp::isOurs(nn::KernelAttr kernel) {
   return kernel && kernel.getKind().starts_with("dsp");
 }
 
-/// Bytes of scratch that -Oram does not mind.
+/// Bytes of scratch that hardly count.
 static constexpr int64_t kSmallScratch = 640;
 
 nn::KernelAttr dlc::kernels::dsp::plan(Operation *op, rt::TargetAttr target) {
@@ -132,9 +132,13 @@ nn::KernelAttr dlc::kernels::dsp::plan(Operation *op, rt::TargetAttr target) {
   auto kernel = [&](StringRef kind, int64_t rows, int64_t columns) {
     return nn::KernelAttr::get(op->getContext(), kind, rows, columns, 1, 1, false);
   };
-  // One pixel: nothing is gained by expanding it first.
-  if (isa<nn::MatmulOp>(op) && s->batch * s->pixels() == 1)
-    return kernel("dsp_vector", 4, 1);
+  auto optimize = op->getParentOfType<ModuleOp>()->getAttrOfType<StringAttr>(rt::kOptimize);
+  if (isa<nn::MatmulOp>(op) && s->batch * s->pixels() == 1) {
+    // The input is expanded first where that is little memory and pays for the code.
+    bool expands = s->channels * 2 <= kSmallScratch && s->channels >= 16 && s->outputs >= 32 &&
+                   !s->isWide() && (!optimize || optimize.getValue() == "speed");
+    return nn::KernelAttr::get(op->getContext(), "dsp_vector", 4, 1, 1, expands ? 2 : 1, false);
+  }
   if (s->isDepthwise() && s->dilationX == 1 && s->dilationY == 1 &&
       s->kernelHeight * s->kernelWidth <= 64) {
     int64_t channels = s->channels < 4 ? 1 : 4;
@@ -143,8 +147,6 @@ nn::KernelAttr dlc::kernels::dsp::plan(Operation *op, rt::TargetAttr target) {
                                  alongHeight ? 2 : 1, false);
     };
     // Long lines spread the cost of their weights; they need more scratch.
-    auto module = op->getParentOfType<ModuleOp>();
-    auto optimize = module->getAttrOfType<StringAttr>(rt::kOptimize);
     bool saveMemory = optimize && optimize.getValue() == "ram";
     bool alongHeight = saveMemory ? depthwiseScratch(*s, depthwise(true)) <
                                         depthwiseScratch(*s, depthwise(false))
@@ -168,7 +170,7 @@ int64_t dlc::kernels::dsp::scratchBytes(Operation *op, nn::KernelAttr kernel) {
     return gemmScratch(*s, kernel);
   if (kernel.getKind() == "dsp_depthwise")
     return depthwiseScratch(*s, kernel);
-  return 0;
+  return vectorScratch(*s, kernel);
 }
 
 std::optional<Overlap> dlc::kernels::dsp::overlapOf(Operation *op, nn::KernelAttr kernel) {
@@ -239,7 +241,7 @@ bool dlc::kernels::dsp::emit(Operation *op, nn::KernelAttr kernel) {
   if (bytes && (!scratch || cast<MemRefType>(scratch.getType()).getNumElements() < bytes))
     return false;
   if (kernel.getKind() == "dsp_vector")
-    emitVector(*s, kernel);
+    emitVector(*s, kernel, scratch);
   else if (kernel.getKind() == "dsp_depthwise")
     emitDepthwise(*s, kernel, scratch);
   else

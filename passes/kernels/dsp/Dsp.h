@@ -55,9 +55,10 @@ mlir::Value startOf(mlir::ImplicitLocOpBuilder &b, mlir::Value bias, mlir::Value
 // With a `function`, they emit its body: code that several layers can share.
 void emitGemm(const Shape &s, nn::KernelAttr kernel, mlir::Value scratch,
               KernelFunction *function = nullptr);
-void emitVector(const Shape &s, nn::KernelAttr kernel);
+void emitVector(const Shape &s, nn::KernelAttr kernel, mlir::Value scratch);
 void emitDepthwise(const Shape &s, nn::KernelAttr kernel, mlir::Value scratch,
                    KernelFunction *function = nullptr);
+int64_t vectorScratch(const Shape &s, nn::KernelAttr kernel);
 int64_t gemmScratch(const Shape &s, nn::KernelAttr kernel);
 int64_t depthwiseScratch(const Shape &s, nn::KernelAttr kernel);
 

@@ -246,9 +246,11 @@ void Gemm::expandPatch(Emitter &b, Value n, Value group, Value pixel, Pixel at) 
   if (!s.padElement)
     return inside(b);
   auto fits = [&](Value first, Value size, int64_t known, Value kernelSize, int64_t reach) -> Value {
+    if (!function && known <= reach) // a kernel larger than the input
+      return arith::ConstantOp::create(b, b.getBoolAttr(false));
     // Unsigned, what begins before the input is behind it, too.
     Value end = function ? sub(b, size, offsetBy(b, kernelSize, -1))
-                         : index(b, std::max<int64_t>(0, known - reach));
+                         : index(b, known - reach);
     if (function) // kernels larger than the input
       end = arith::MaxSIOp::create(b, end, index(b, 0));
     return arith::CmpIOp::create(b, arith::CmpIPredicate::ult, first, end);

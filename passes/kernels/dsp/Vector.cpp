@@ -1,5 +1,5 @@
-// This file emits products of one row with a matrix: weights are read once, so both
-// sides are expanded on the way.
+// This file emits products of one row with a matrix: weights are read once and expanded
+// on the way; the row, too, or once before, into scratch (depth 2).
 #include "dialects/ArmDSP/ArmDSP.h"
 #include "passes/kernels/Tile.h"
 #include "passes/kernels/dsp/Dsp.h"
@@ -26,7 +26,31 @@ Value partialWord(Emitter &b, Value bytes, int64_t from, int64_t count) {
 }
 } // namespace
 
-void dlc::kernels::dsp::emitVector(const Shape &s, nn::KernelAttr kernel) {
+int64_t dlc::kernels::dsp::vectorScratch(const Shape &s, nn::KernelAttr kernel) {
+  return kernel.getDepth() == 2 ? s.channels / 4 * 8 : 0;
+}
+
+/// Expands the whole words of the row: bytes 0 and 2, then 1 and 3 of each.
+static Value expandRow(Emitter &b, Value bytes, int64_t words, Value scratch) {
+  Value pairs = memref::ViewOp::create(b, MemRefType::get({2 * words}, b.getI32Type()), scratch,
+                                       index(b, 0), ValueRange());
+  int64_t unroll = unrolling(words, 4), whole = words / unroll * unroll;
+  auto some = [&](Emitter &wb, Value at, int64_t count) {
+    SmallVector<Value> loaded;
+    for (int64_t u = 0; u < count; ++u)
+      loaded.push_back(dlc::arm_dsp::LoadOp::create(
+          wb, bytes, offsetBy(wb, scaled(wb, index(wb, 0), at, 4), 4 * u)));
+    for (auto [u, word] : llvm::enumerate(loaded))
+      for (int64_t half = 0; half < 2; ++half)
+        memref::StoreOp::create(wb, dlc::arm_dsp::Sxtb16Op::create(wb, word, half * 8), pairs,
+                                offsetBy(wb, scaled(wb, index(wb, 0), at, 2), 2 * u + half));
+  };
+  plainLoop(b, 0, whole, unroll, [&](Emitter &wb, Value w) { some(wb, w, unroll); });
+  some(b, index(b, whole), words - whole);
+  return pairs;
+}
+
+void dlc::kernels::dsp::emitVector(const Shape &s, nn::KernelAttr kernel, Value scratch) {
   Emitter b(s.op->getLoc(), s.op);
   int64_t outputs = s.outputs, rows = kernel.getRows();
   SmallVector<Blocks> blocks;
@@ -41,6 +65,8 @@ void dlc::kernels::dsp::emitVector(const Shape &s, nn::KernelAttr kernel) {
   Value bias = takeBias(s.op);
   int64_t wholeGroups = s.channels / 4, rest = s.channels % 4;
   int64_t words = s.isWide() ? 2 : 1; // of a weight group of one output
+  Value row = kernel.getDepth() == 2 ? expandRow(b, input.buffer, wholeGroups, scratch)
+                                     : input.buffer;
 
   // The products of one group of four with `count` rows.
   auto step = [&](Emitter &qb, Value x, Value weight, int64_t count, ValueRange carried) {
@@ -78,7 +104,7 @@ void dlc::kernels::dsp::emitVector(const Shape &s, nn::KernelAttr kernel) {
       };
       int64_t whole = s.isWide() ? wholeGroups / unroll * unroll : wholeGroups;
       if (!s.isWide() && wholeGroups) {
-        auto dot = dlc::arm_dsp::DotOp::create(ob, panels.words, weight, input.buffer, index(ob, 0),
+        auto dot = dlc::arm_dsp::DotOp::create(ob, panels.words, weight, row, index(ob, 0),
                                                sums, run.rows, 1, wholeGroups, unroll,
                                                issuesPairs(s.op));
         sums.assign(dot.getResults().begin(), dot.getResults().end());
