@@ -23,8 +23,12 @@ using namespace dlc;
 using namespace dlc::codegen;
 
 namespace {
-/// Functions whose assembly found no registers, by their place in the module.
-using Crowded = std::set<uint64_t>;
+/// Functions whose assembly found no registers, by name or by their place in the module.
+struct Crowded {
+  std::set<std::string> names;
+  std::set<uint64_t> places;
+  bool any = false;
+};
 
 /// Collects LLVM's errors, and the frame sizes that it reports as warnings.
 class Diagnostics final : public llvm::DiagnosticHandler {
@@ -43,8 +47,14 @@ public:
       llvm::DiagnosticPrinterRawOStream printer(stream);
       info.print(printer);
       auto *assembly = dyn_cast<llvm::DiagnosticInfoInlineAsm>(&info);
+      auto *failure = dyn_cast<llvm::DiagnosticInfoRegAllocFailure>(&info);
       if (assembly && StringRef(text).contains("requires more registers"))
-        crowded.insert(assembly->getLocCookie());
+        crowded.places.insert(assembly->getLocCookie());
+      else if (failure)
+        crowded.names.insert(failure->getFunction().getName().str());
+      // LLVM does not always say in which function.
+      crowded.any |= StringRef(text).contains("requires more registers") ||
+                     StringRef(text).contains("register allocation failed") || failure;
       errors.push_back(text);
     }
     return true;
@@ -164,8 +174,8 @@ public:
               const llvm::StringMap<int64_t> &registers)
       : module(module), info(info), options(options), registers(registers) {}
 
-  /// Functions whose assembly found no registers in a run that failed for that reason
-  /// only, without a message.
+  /// Functions whose assembly is to have fewer registers, in a run that failed for that
+  /// reason, without a message.
   const std::set<std::string> &crowdedFunctions() const { return crowdedNames; }
 
   FailureOr<CompiledModel> run() {
@@ -216,28 +226,29 @@ private:
     });
   }
 
-  /// Whether all errors are about registers of assembly that can do with fewer.
+  /// Whether registers were short and assembly can do with fewer.
   bool isCrowded() {
-    if (crowded.empty() || errors.size() != crowdedErrors())
+    // Other errors are what became of these: the assembly got any register then.
+    if (!crowded.any)
       return false;
-    for (uint64_t place : crowded) {
-      auto function = module.lookupSymbol<func::FuncOp>(names[place]);
+    crowdedNames = crowded.names;
+    for (uint64_t place : crowded.places)
+      crowdedNames.insert(names[place]);
+    if (crowdedNames.empty())
+      module.walk([&](arm_dsp::DotOp dot) {
+        crowdedNames.insert(dot->getParentOfType<func::FuncOp>().getName().str());
+      });
+    std::erase_if(crowdedNames, [&](const std::string &name) {
+      auto function = module.lookupSymbol<func::FuncOp>(name);
       bool narrower = false;
-      int64_t limit = registers.count(names[place]) ? registers.lookup(names[place]) : INT64_MAX;
+      int64_t limit = registers.count(name) ? registers.lookup(name) : INT64_MAX;
       if (function)
         function.walk([&](arm_dsp::DotOp dot) {
           narrower |= std::min<int64_t>(dot.getRegisters(), limit) > dot.fewestRegisters();
         });
-      if (!narrower)
-        return false;
-      crowdedNames.insert(names[place]);
-    }
-    return true;
-  }
-  size_t crowdedErrors() const {
-    return llvm::count_if(errors, [](const std::string &text) {
-      return StringRef(text).contains("requires more registers");
+      return !narrower;
     });
+    return !crowdedNames.empty();
   }
 
   void generateAll() {
