@@ -91,7 +91,7 @@ struct PlanKernels : dlc::impl::PlanKernelsBase<PlanKernels> {
     bool eightRegisters = StringRef(target.getTriple()).starts_with("thumbv6m");
     int64_t columns = cast<ShapedType>(op.getInit().getType()).getShape().back();
     return KernelAttr::get(&getContext(), "gemm", eightRegisters ? 1 : 2,
-                           std::min<int64_t>(eightRegisters ? 2 : 4, columns), 1, 1, false);
+                           std::min<int64_t>(2, columns), 1, 1, false);
   }
 
   template <typename Op> bool fits(Op op, Type in, Type filter, Type out) {

@@ -7,7 +7,8 @@ using namespace mlir;
 using namespace dlc::cpp;
 
 /// The helper for a tile of this form: the assembly of the object, and the same
-/// with intrinsics for builds without optimization, where registers do not suffice.
+/// with intrinsics where registers do not suffice: builds without optimization, or with a
+/// register that the compiler keeps to itself (the user says so).
 static std::string dotHelper(dlc::arm_dsp::DotOp op, llvm::StringRef name) {
   std::string text;
   llvm::raw_string_ostream out(text);
@@ -18,7 +19,7 @@ static std::string dotHelper(dlc::arm_dsp::DotOp op, llvm::StringRef name) {
       << " pixel" << (pixels > 1 ? "s" : "") << " over "
       << (counted ? "4 * count" : std::to_string(4 * op.getGroups())) << " weights each.\n"
       << "inline void " << name << "(const void *weights, const void *inputs, int32_t (&s)["
-      << sums << "]" << (counted ? ", int32_t count" : "") << ") {\n#if defined(__OPTIMIZE__)\n";
+      << sums << "]" << (counted ? ", int32_t count" : "") << ") {\n#if defined(__OPTIMIZE__) && !defined(DLC_NO_ASSEMBLY)\n";
   for (int64_t i = 0; i < sums; ++i)
     out << (i ? ", " : "  int32_t ") << "s" << i << " = s[" << i << "]";
   out << ";\n";

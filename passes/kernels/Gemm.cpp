@@ -98,7 +98,7 @@ SmallVector<Value> accumulate(ImplicitLocOpBuilder &b, const Tile &tile, const P
       return step(jb, at, channel, x, inner);
     };
     // Integers: a round costs as much as the products of a channel.
-    int64_t unroll = tile.scalar().isInteger() ? 4 : 1;
+    int64_t unroll = tile.scalar().isInteger() ? 2 : 1;
     int64_t rounds = whole + (p.channels - whole) / unroll * unroll;
     sums = carryLoop(ib, whole, rounds, unroll, sums,
                      [&](ImplicitLocOpBuilder &jb, Value channel, ValueRange inner) {

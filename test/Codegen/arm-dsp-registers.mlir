@@ -2,8 +2,10 @@
 // LLVM finds a place for everything. A tile needs all of them; its results stay the same.
 // RUN: dlc-emit %s -o %t --emit=asm --target=cortex-m4 --mattr=+reserve-r9
 // RUN: FileCheck %s --input-file=%t.s
-// RUN: dlc-emit %s -o %t.all --emit=asm --target=cortex-m4
+// RUN: dlc-emit %s -o %t.all --emit=asm,cpp --target=cortex-m4
 // RUN: FileCheck %s --input-file=%t.all.s --check-prefix=ALL
+// C++ cannot try again: who keeps a register from the compiler asks for no assembly.
+// RUN: %if arm-none-eabi-gcc %{ arm-none-eabi-g++ -std=c++17 -mcpu=cortex-m4 -mthumb -mfloat-abi=hard -O2 -ffixed-r9 -DDLC_NO_ASSEMBLY -ffreestanding -fno-exceptions -fno-rtti -Wall -Wextra -Werror -I%source/runtime-lite/include -c %t.all.cpp -o %t.o %}
 
 module attributes {rt.name = "tile"} {
   // CHECK-LABEL: tile_layer_0:

@@ -38,6 +38,23 @@ func.func @vector(%x: tensor<1x8xi8>) -> tensor<1x4xi32> {
   return %r : tensor<1x4xi32>
 }
 
+// A short row with many outputs: expanded once, two words for each of its own.
+// PLAN-LABEL: @row
+// PLAN: kernel = #nn.kernel<kind = "dsp_vector", rows = 4, {{.*}}depth = 2
+// CHECK-LABEL: @row
+// CHECK: memref.alloc() {{.*}} : memref<32xi8>
+// CHECK: arm_dsp.sxtb16
+// CHECK: arm_dsp.dot {{.*}}rows = 4 : i64{{.*}} : memref<{{.*}}xi32>, memref<8xi32>
+func.func @row(%x: tensor<1x16xi8>) -> tensor<1x32xi32> {
+  %w = arith.constant dense<3> : tensor<16x32xi8>
+  %e = tensor.empty() : tensor<1x32xi32>
+  %r = nn.matmul ins(%x, %w : tensor<1x16xi8>, tensor<16x32xi8>) outs(%e : tensor<1x32xi32>) {
+  ^bb0(%acc: i32):
+    nn.yield %acc : i32
+  } -> tensor<1x32xi32>
+  return %r : tensor<1x32xi32>
+}
+
 // Lines of four channels, three slots of four pairs; weights stay in registers.
 // PLAN-LABEL: @depthwise
 // PLAN-NOT: tensor.pad
