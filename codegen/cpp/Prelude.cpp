@@ -187,7 +187,8 @@ template <int E, int M, class T> uint16_t narrow(T x) {
 )"},
     {"from_bfloat", R"(inline float from_bfloat(uint16_t h) { return __builtin_bit_cast(float, uint32_t(h) << 16); }
 )"},
-    {"rotate_right", R"(inline uint32_t rotate_right(uint32_t x, int n) { return x >> n | x << (32 - n); }
+    // Some ask for it without optimization only.
+    {"rotate_right", R"([[maybe_unused]] inline uint32_t rotate_right(uint32_t x, int n) { return x >> n | x << (-n & 31); }
 )"},
     {"keep_stores", R"(// GCC 12 takes a store of some lanes for one of all, and drops stores before it.
 inline void keep_stores() {
