@@ -16,7 +16,7 @@ void emitDepthwise(nn::ConvOp op);
 
 namespace {
 /// Copies of a window that are written out.
-constexpr int64_t kWritten = 8;
+constexpr int64_t kWritten = 12;
 
 /// Emits one convolution position by position.
 class ConvEmitter {
