@@ -66,6 +66,9 @@ static void dequantizeResults(Node &node, dlc::nn::DequantizeOp like) {
   }
 }
 
+/// The importer's limit for what a file says (compiler/onnx/Limits.h) holds for what nodes compute, too.
+static constexpr int64_t kMaxRank = 16;
+
 LogicalResult Legalizer::lowerNode(onnx::NodeOp op, OpBuilder &builder) {
   const OpEntry *entry =
       dlc::legalize::lookUp(op.getDomain(), op.getOpType(), op.getOpset());
@@ -97,6 +100,10 @@ LogicalResult Legalizer::lowerNode(onnx::NodeOp op, OpBuilder &builder) {
   for (auto [i, result] : llvm::enumerate(op.getResults())) {
     Value lowered = node.result(i);
     if (lowered) {
+      auto type = dyn_cast<RankedTensorType>(lowered.getType());
+      if (type && type.getRank() > kMaxRank)
+        return node.error("output " + Twine(i) + " has rank " + Twine(type.getRank()) + ", at most " +
+                          Twine(kMaxRank) + " are supported");
       bind(result, foldValue(builder, lowered, fold));
       if (i == 0 && op.getDomain().empty())
         remember(lookUp(result), origin);

@@ -155,3 +155,12 @@ onnx.graph @e15 attributes {inputs = [{name = "x"}, {name = "a"}], opsets = {ai.
   %r = onnx.node "Unsqueeze"(%x, %a) attributes {attrs = {}, opset = 13 : i64} : (tensor<2x3x4xf32>, tensor<1xi64>) -> !onnx.unknown
   onnx.return %r : !onnx.unknown
 }
+
+// -----
+
+onnx.graph @e16 attributes {inputs = [{name = "x"}, {name = "s"}], opsets = {ai.onnx = 17 : i64}, outputs = [{name = "y0"}]} {
+^bb0(%x: tensor<2x3x4xf32>, %s: tensor<17xi64>):
+  // expected-error @below {{output 0 has rank 17, at most 16 are supported}}
+  %r = onnx.node "Reshape"(%x, %s) attributes {opset = 14 : i64} : (tensor<2x3x4xf32>, tensor<17xi64>) -> !onnx.unknown
+  onnx.return %r : !onnx.unknown
+}
