@@ -18,6 +18,7 @@ struct Constants {
   SmallVector<arith::ConstantOp> numbers;
 };
 
+constexpr llvm::StringLiteral kNoAlias = "llvm.noalias";
 /// Code so short costs less than a call.
 constexpr unsigned kFewOperations = 24;
 
@@ -54,6 +55,10 @@ struct ShareLayers : dlc::impl::ShareLayersBase<ShareLayers> {
         number.setValueAttr(IntegerAttr::get(number.getType(), 0));
     });
     clone.setName("layer");
+    // Bands of a layer lie elsewhere in the arena: what overlaps may differ.
+    auto facts = clone->getAttrOfType<DictionaryAttr>(dlc::rt::kLayer);
+    for (unsigned i = 0; facts && facts.get("band") && i < clone.getNumArguments(); ++i)
+      clone.removeArgAttr(i, kNoAlias);
     clone->removeAttr(dlc::rt::kLayer);
     std::string text;
     llvm::raw_string_ostream os(text);
@@ -82,6 +87,9 @@ struct ShareLayers : dlc::impl::ShareLayersBase<ShareLayers> {
     func::FuncOp first = layers.front();
     OpBuilder b(first);
     auto shared = cast<func::FuncOp>(b.clone(*first));
+    for (unsigned i = 0; i < shared.getNumArguments(); ++i)
+      if (!llvm::all_of(layers, [&](func::FuncOp layer) { return layer.getArgAttr(i, kNoAlias); }))
+        shared.removeArgAttr(i, kNoAlias);
     std::string base = getOperation()->getAttrOfType<StringAttr>(dlc::rt::kName).str();
     shared.setName(base + "_shared_" + std::to_string(number));
     shared->removeAttr(dlc::rt::kLayer);

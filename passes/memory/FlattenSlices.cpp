@@ -47,6 +47,10 @@ struct FlattenSlices : dlc::impl::FlattenSlicesBase<FlattenSlices> {
     llvm::DenseMap<Value, Place> places; // what is, or becomes, a view
     llvm::DenseMap<Value, Value> memories;
     auto placeOf = [&](Value v) -> std::optional<Place> {
+      // Other shapes of a whole buffer are the buffer.
+      while (!places.contains(v) &&
+             isa_and_nonnull<memref::CollapseShapeOp, memref::ExpandShapeOp, memref::CastOp>(v.getDefiningOp()))
+        v = v.getDefiningOp()->getOperand(0);
       if (auto it = places.find(v); it != places.end())
         return it->second;
       if (auto view = v.getDefiningOp<memref::ViewOp>()) {

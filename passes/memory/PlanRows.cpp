@@ -9,6 +9,9 @@
 #include "passes/memory/Rows.h"
 #include "passes/memory/Stretches.h"
 
+#include <cmath>
+#include <set>
+
 namespace dlc {
 #define GEN_PASS_DEF_PLANROWS
 #include "passes/memory/RowPasses.h.inc"
@@ -21,11 +24,13 @@ namespace {
 /// Operations of a chain, and bands of a stretch: more are not looked at.
 constexpr size_t kMaxLength = 20;
 constexpr size_t kMaxBands = 64;
+/// Where time is to be saved they are tall.
+constexpr size_t kMaxBandsForSpeed = 4;
 /// Additional instructions that are no matter, as parts of all: where RAM is to be
 /// saved, and where time is.
 constexpr double kLittleForRam = 0.10, kLittleForSpeed = 0.01;
 /// What is worth them: these parts of the arena.
-constexpr double kWorthwhileForRam = 0.05, kWorthwhileForSpeed = 0.20;
+constexpr double kWorthwhileForRam = 0.05, kWorthwhileForSpeed = 0.30;
 /// Plans of the arena that are made to meet a budget.
 constexpr int kTrials = 10;
 
@@ -105,18 +110,21 @@ public:
     for (size_t i = 0; i < n; ++i) {
       const Step &step = steps[first + i];
       int64_t most = 0; // rows of the first operand in one band
+      std::set<std::tuple<int64_t, int64_t, bool, bool>> shapes; // each is code of its own
       for (const Band &band : bands->ops[i]) {
         if (!band.computes())
           continue;
         const ChainOp::Read &read = chain.plain[i].reads.front();
         auto [from, to] = rowsRead(read, band.from, band.to);
         most = std::max(most, to - from);
+        shapes.insert({band.to - band.from, to - from, band.from * read.scale + read.low < 0,
+                       (band.to - 1) * read.scale + read.high >= read.rows});
         // Rows that a kernel brings into its own form once more.
         int64_t again = std::max<int64_t>(0, read.high - read.low + 1 - read.scale);
         extra += static_cast<double>(again) * rowBytes(chain.ops[i].reads.front()) * 2;
         extra += kCall;
       }
-      extra -= kCall;
+      extra += static_cast<double>(shapes.size() - 1) * kCode - kCall;
       scratch.push_back(step.scratch + step.padded * most);
       inPlace.push_back(step.isInPlace);
       if (!chain.plain[i].escapes)
@@ -124,7 +132,7 @@ public:
     }
     ChainNeeds needs = needsOf(chain.plain, *bands, scratch, inPlace);
     return Stretch{first, first + n - 1, height, needs.peak + wholeIn(first, first + n - 1, parts),
-                   extra + static_cast<double>(needs.copied)};
+                   extra + static_cast<double>(needs.copied), bands->count()};
   }
 
   double instructions() const {
@@ -139,8 +147,9 @@ public:
   std::vector<Storage> storages;
 
 private:
-  /// Instructions around the work of one call.
-  static constexpr double kCall = 150;
+  /// Instructions around the work of one call; and what one more function for another
+  /// shape is to be worth.
+  static constexpr double kCall = 150, kCode = 2000;
 
   static double rowBytes(const RowRead &read) {
     return static_cast<double>(bytesOf(read.source.getType())) / static_cast<double>(read.rows);
@@ -393,7 +402,7 @@ struct PlanRows : dlc::impl::PlanRowsBase<PlanRows> {
     auto budget = module->getAttrOfType<IntegerAttr>(dlc::rt::kRamBudget);
     auto optimize = module->getAttrOfType<StringAttr>(dlc::rt::kOptimize);
     StringRef what = optimize ? optimize.getValue() : "speed";
-    if (!budget || !func || !target || func.isExternal() || !func.getBody().hasOneBlock() ||
+    if (!func || !target || func.isExternal() || !func.getBody().hasOneBlock() ||
         (!budget && (target.getHosted() || what == "size" || module->hasAttr(dlc::rt::kMemories))))
       return;
     for (Operation &op : func.front())
@@ -426,13 +435,15 @@ struct PlanRows : dlc::impl::PlanRowsBase<PlanRows> {
     auto measure = [&](const Choice &choice) { return arenaOf(model, choice.stretches); };
 
     if (!budget) {
-      double most = model.instructions() * (what == "ram" ? kLittleForRam : kLittleForSpeed);
-      std::optional<Choice> choice = chooseLeast(plan, most);
-      if (!choice || choice->stretches.empty())
+      bool saveMemory = what == "ram";
+      double most = model.instructions() * (saveMemory ? kLittleForRam : kLittleForSpeed);
+      int64_t goal = std::llround(static_cast<double>(*before) * (1 - (saveMemory ? kWorthwhileForRam : kWorthwhileForSpeed)));
+      if (!saveMemory)
+        llvm::erase_if(plan.stretches, [](const Stretch &s) { return s.bands > kMaxBandsForSpeed; });
+      std::optional<Choice> choice = saveMemory ? chooseLeast(plan, most) : choose(plan, goal);
+      if (!choice || choice->stretches.empty() || choice->cost > most)
         return;
-      std::optional<int64_t> arena = measure(*choice);
-      double worthwhile = what == "ram" ? kWorthwhileForRam : kWorthwhileForSpeed;
-      if (arena && static_cast<double>(*arena) <= static_cast<double>(*before) * (1 - worthwhile))
+      if (std::optional<int64_t> arena = measure(*choice); arena && *arena <= goal)
         mark(func, model, choice->stretches, func);
       return;
     }

@@ -14,6 +14,7 @@ struct Stretch {
   size_t first = 0, last = 0;
   int64_t height = 0, bytes = 0;
   double cost = 0;
+  size_t bands = 0;
 };
 
 /// A schedule: bytes alive at each step, and the stretches to choose from.
