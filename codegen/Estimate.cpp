@@ -1,6 +1,7 @@
 // This file estimates instructions of layers.
 #include "codegen/Estimate.h"
 
+#include "dialects/ArmDSP/ArmDSP.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Arith/Utils/Utils.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -51,7 +52,22 @@ private:
     }
     if (auto call = dyn_cast<func::CallOp>(op)) {
       auto callee = SymbolTable::lookupNearestSymbolFrom<func::FuncOp>(op, call.getCalleeAttr());
-      return 4 + (callee && depth++ < 8 ? ofRegion(callee.getBody()) : 0);
+      if (!callee || callee.isExternal() || depth++ >= 8)
+        return 4;
+      // Sizes are arguments where layers share a function.
+      for (auto [argument, operand] : llvm::zip_equal(callee.getArguments(), call.getOperands()))
+        if (auto number = numberOf(operand))
+          arguments[argument] = *number;
+        else
+          arguments.erase(argument);
+      return 4 + call.getNumOperands() + ofRegion(callee.getBody());
+    }
+    if (auto dot = dyn_cast<dlc::arm_dsp::DotOp>(op)) {
+      int64_t rows = dot.getRows(), pixels = dot.getPixels(), groups = dot.getGroups();
+      if (dot.getCount())
+        groups = numberOf(dot.getCount()).value_or(kUnknownRounds);
+      int64_t inputs = dot.expands() ? 3 : 2 * pixels;
+      return 10 + std::max<int64_t>(groups, 0) * (3 * rows + 2 * rows * pixels + inputs);
     }
     if (op->hasTrait<OpTrait::IsTerminator>() || op->hasTrait<OpTrait::ConstantLike>() ||
         isa<ViewLikeOpInterface, memref::GetGlobalOp, memref::DimOp, memref::AllocaOp,
@@ -101,9 +117,32 @@ private:
     return 1;
   }
 
-  static uint64_t rounds(scf::ForOp loop) {
-    auto begin = getConstantIntValue(loop.getLowerBound()), end = getConstantIntValue(loop.getUpperBound()),
-         step = getConstantIntValue(loop.getStep());
+  /// A number that is known, here or from the call.
+  std::optional<int64_t> numberOf(Value v, unsigned deep = 0) {
+    if (auto constant = getConstantIntValue(v))
+      return constant;
+    if (auto found = arguments.find(v); found != arguments.end())
+      return found->second;
+    Operation *op = v.getDefiningOp();
+    if (!op || op->getNumOperands() != 2 || deep > 8)
+      return std::nullopt;
+    auto a = numberOf(op->getOperand(0), deep + 1), b = numberOf(op->getOperand(1), deep + 1);
+    if (!a || !b)
+      return std::nullopt;
+    if (isa<arith::AddIOp>(op))
+      return *a + *b;
+    if (isa<arith::SubIOp>(op))
+      return *a - *b;
+    if (isa<arith::MulIOp>(op))
+      return *a * *b;
+    if (isa<arith::AndIOp>(op))
+      return *a & *b;
+    return std::nullopt;
+  }
+
+  uint64_t rounds(scf::ForOp loop) {
+    auto begin = numberOf(loop.getLowerBound()), end = numberOf(loop.getUpperBound()),
+         step = numberOf(loop.getStep());
     if (!end && begin && step && *step > 0)
       if (auto least = loop.getUpperBound().getDefiningOp<arith::MinSIOp>())
         end = getConstantIntValue(least.getRhs());
@@ -114,6 +153,7 @@ private:
 
   dlc::rt::TargetAttr target;
   unsigned depth = 0;
+  llvm::DenseMap<Value, int64_t> arguments; ///< of functions that layers share
 };
 } // namespace
 

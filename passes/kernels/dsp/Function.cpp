@@ -292,7 +292,9 @@ void dlc::kernels::dsp::emitShared(ModuleOp module) {
   if (auto given = module->getAttrOfType<StringAttr>(rt::kName))
     name = given.str() + "_kernel";
   for (Group &group : groups) {
-    bool isShared = llvm::count_if(group, [](Pending &p) { return p.isChosen; }) > 1;
+    // This form is short even for one layer: no loop is written out.
+    int64_t least = savesCode(group[0].op) ? 1 : 2;
+    bool isShared = llvm::count_if(group, [](Pending &p) { return p.isChosen; }) >= least;
     func::FuncOp shared;
     SmallVector<func::CallOp> calls;
     for (Pending &p : group) {
