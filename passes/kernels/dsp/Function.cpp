@@ -191,7 +191,7 @@ static void dropArguments(func::FuncOp func, MutableArrayRef<func::CallOp> calls
 
 namespace {
 /// How much slower a network may become for shared kernels with -Ospeed and -Oram.
-constexpr double kSharingBudget = 0.04;
+constexpr double kSharingBudget = 0.08;
 
 /// A layer whose kernel has been emitted as a function.
 struct Pending {
@@ -214,14 +214,14 @@ static double estimate(const Shape &s, dlc::nn::KernelAttr kernel, Pending &p) {
   double macs = results * s.kernelHeight * s.kernelWidth * s.groupChannels();
   // Sizes and amounts of shifts that are reloaded. Short lines spill in any case.
   if (kernel.getKind() == "dsp_depthwise") {
-    p.cost = s.outWidth > 8 ? results * 5 : 0;
+    p.cost = s.outWidth > 8 ? results * 7 : 0;
     p.bytes = 1900;
     return macs * 3.2;
   }
   // The round that begins in the middle; patches whose loops are not written out.
   bool isLine = s.kernelHeight * s.kernelWidth == 1 && s.outHeight == 1;
   double tiles = results / (kernel.getRows() * kernel.getColumns());
-  p.cost = tiles * (!isLine ? 65 : s.channels > 8 ? 24 : 0);
+  p.cost = tiles * (isLine ? 30 : 65);
   p.bytes = isLine ? 1150 : 2600;
   return macs * 1.5;
 }
