@@ -37,6 +37,18 @@ void lower(tensor::ReshapeOp op) {
   if (!hasSizes || !source)
     return;
   ImplicitLocOpBuilder b(op.getLoc(), op);
+  SmallVector<OpFoldResult> sizes;
+  for (auto [d, size] : llvm::enumerate(type.getShape()))
+    sizes.push_back(ShapedType::isDynamic(size) ? OpFoldResult(shape.getElements()[d])
+                                                : OpFoldResult(b.getIndexAttr(size)));
+  // No elements, whatever the dynamic sizes are: nothing to carry over. (Upstream's
+  // collapsing of a static 0 with dynamic sizes has a type of its own kind.)
+  if (llvm::is_contained(type.getShape(), 0) || llvm::is_contained(source.getShape(), 0)) {
+    op.replaceAllUsesWith(
+        tensor::EmptyOp::create(b, sizes, type.getElementType()).getResult());
+    op.erase();
+    return;
+  }
   Value line = flatten(b, op.getSource());
   int64_t elements = type.hasStaticShape() ? type.getNumElements() : ShapedType::kDynamic;
   auto flat = RankedTensorType::get({elements}, type.getElementType());
@@ -45,11 +57,6 @@ void lower(tensor::ReshapeOp op) {
   if (type.getRank() == 0) {
     line = tensor::CollapseShapeOp::create(b, type, line, oneGroup(0));
   } else if (type.getRank() > 1) {
-    SmallVector<OpFoldResult> sizes;
-    for (auto [d, size] : llvm::enumerate(type.getShape()))
-      sizes.push_back(ShapedType::isDynamic(size)
-                          ? OpFoldResult(shape.getElements()[d])
-                          : OpFoldResult(b.getIndexAttr(size)));
     line = tensor::ExpandShapeOp::create(b, type, line, oneGroup(type.getRank()), sizes);
   }
   op.replaceAllUsesWith(line);

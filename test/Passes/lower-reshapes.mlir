@@ -18,3 +18,15 @@ func.func @scalar(%x: tensor<?xf32>) -> tensor<f32> {
   %r = tensor.reshape %x(%s) : (tensor<?xf32>, tensor<0xindex>) -> tensor<f32>
   return %r : tensor<f32>
 }
+
+// Nothing to carry over.
+// CHECK-LABEL: func.func @none
+// CHECK-SAME: , %[[N:[a-z0-9]*]]: index
+// CHECK: %[[EMPTY:.*]] = tensor.empty(%[[N]]) : tensor<0x?xf32>
+// CHECK: return %[[EMPTY]]
+func.func @none(%x: tensor<0x7x?xf32>, %n: index) -> tensor<0x?xf32> {
+  %c0 = arith.constant 0 : index
+  %s = tensor.from_elements %c0, %n : tensor<2xindex>
+  %r = tensor.reshape %x(%s) : (tensor<0x7x?xf32>, tensor<2xindex>) -> tensor<0x?xf32>
+  return %r : tensor<0x?xf32>
+}

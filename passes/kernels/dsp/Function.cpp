@@ -191,7 +191,7 @@ static void dropArguments(func::FuncOp func, MutableArrayRef<func::CallOp> calls
 
 namespace {
 /// How much slower a network may become for shared kernels with -Ospeed and -Oram.
-constexpr double kSharingBudget = 0.08;
+constexpr double kSharingBudget = 0.10;
 
 /// A layer whose kernel has been emitted as a function.
 struct Pending {
