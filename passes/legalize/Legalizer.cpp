@@ -3,6 +3,7 @@
 
 #include "passes/evaluate/Evaluator.h"
 #include "passes/legalize/OpTable.h"
+#include "passes/legalize/Tflite.h"
 
 using namespace mlir;
 using namespace dlc::legalize;
@@ -223,6 +224,9 @@ static Quantization quantizationOfResult(Value v) {
   while (v.getDefiningOp<linalg::TransposeOp>() || v.getDefiningOp<tensor::CollapseShapeOp>() ||
          v.getDefiningOp<tensor::ExpandShapeOp>())
     v = v.getDefiningOp()->getOperand(0);
+  Operation *def = v.getDefiningOp();
+  if (auto stated = def ? def->getAttrOfType<ArrayAttr>(kQuantization) : ArrayAttr())
+    return {{cast<FloatAttr>(stated[0]).getValueAsDouble(), cast<IntegerAttr>(stated[1]).getInt()}};
   auto q = v.getDefiningOp<dlc::nn::QuantizeOp>();
   return q && q.isPerTensor() ? Quantization({q.getScales()[0], q.getZeroPoints()[0]})
                               : std::nullopt;
@@ -244,6 +248,7 @@ static void noteQuantization(func::FuncOp func, ValueRange outputs) {
   };
   note(dlc::rt::kInputs, func.getArguments(), quantizationOfUses);
   note(dlc::rt::kOutputs, outputs, quantizationOfResult);
+  func.walk([](Operation *op) { op->removeAttr(kQuantization); });
 }
 
 /// float8e8m0 holds scales, powers of two: it has neither a sign nor a zero, so nothing can be computed in it.

@@ -210,8 +210,13 @@ static Value quantizeKnown(Node &n, Value x, unsigned scale, Type storage,
     return {};
   if (!k->axis)
     if (Value integers = quantizedResult(n, x, {static_cast<float>(k->scales[0]), k->zeroPoints[0],
-                                                k->lo.getInt(), k->hi.getInt(), storage}))
+                                                k->lo.getInt(), k->hi.getInt(), storage})) {
+      // The interface states how an output is quantized.
+      if (Operation *op = integers.getDefiningOp())
+        op->setAttr(kQuantization, n.b.getArrayAttr({n.b.getF64FloatAttr(k->scales[0]),
+                                                     n.b.getI64IntegerAttr(k->zeroPoints[0])}));
       return integers;
+    }
   return dlc::nn::QuantizeOp::create(n.b, type.clone(storage), x, k->scales, k->zeroPoints, k->axis,
                                 k->lo, k->hi);
 }

@@ -6,6 +6,10 @@
 
 namespace dlc::legalize {
 
+/// Attribute of an operation whose result is quantized though no nn.quantize makes it:
+/// [scale, zero point]. Gone at the end of legalization.
+inline constexpr llvm::StringLiteral kQuantization = "nn.quantization";
+
 /// How a tensor of integers stands for real numbers.
 struct Format {
   float scale;

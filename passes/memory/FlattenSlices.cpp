@@ -31,6 +31,19 @@ bool isDense(MemRefType type, int64_t &offset) {
   return type.areTrailingDimsContiguous(type.getRank());
 }
 
+/// Whether the views of `v` can become views of the memory, too, all the way: the type
+/// of one that stays would tell of an offset that is no longer there.
+bool areViewsDense(Value v) {
+  return llvm::all_of(v.getUsers(), [](Operation *user) {
+    if (!isa<ViewLikeOpInterface>(user))
+      return true;
+    auto type = dyn_cast<MemRefType>(user->getResult(0).getType());
+    int64_t offset;
+    return isa<memref::SubViewOp, memref::CollapseShapeOp, memref::ExpandShapeOp, memref::CastOp>(user) && type &&
+           isDense(type, offset) && areViewsDense(user->getResult(0));
+  });
+}
+
 struct FlattenSlices : dlc::impl::FlattenSlicesBase<FlattenSlices> {
   /// Bytes of an argument of integers of 8 bits as a memory.
   static Value flatten(BlockArgument argument) {
@@ -79,7 +92,7 @@ struct FlattenSlices : dlc::impl::FlattenSlicesBase<FlattenSlices> {
       auto type = dyn_cast<MemRefType>(op.getResult(0).getType());
       int64_t offset = 0, before = 0;
       auto source = cast<MemRefType>(op.getOperand(0).getType());
-      if (!type || !isDense(type, offset) || !isDense(source, before))
+      if (!type || !isDense(type, offset) || !isDense(source, before) || !areViewsDense(op.getResult(0)))
         continue;
       std::optional<Place> place = placeOf(op.getOperand(0));
       if (!place)
