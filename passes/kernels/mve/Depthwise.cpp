@@ -348,13 +348,7 @@ private:
       odd = arm_mve::VqaddOp::create(b, odd, splat);
     }
     Value result = narrow(b, even, odd, bytes, 0);
-    auto bound = [&](int8_t v) -> Value {
-      return arith::ConstantOp::create(b, DenseElementsAttr::get(bytes, v));
-    };
-    if (epilogue.lowest() > -128)
-      result = arith::MaxSIOp::create(b, result, bound(epilogue.lowest()));
-    if (epilogue.highest() < 127)
-      result = arith::MinSIOp::create(b, result, bound(epilogue.highest()));
+    result = epilogue.bounded(b, result);
     arm_mve::StoreOp::create(b, result, output.memory, ValueRange{to}, first);
   }
 

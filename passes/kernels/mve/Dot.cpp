@@ -125,13 +125,7 @@ void Dot::storeClamped(ImplicitLocOpBuilder &b, ValueRange sums, ArrayRef<Quad> 
         b, both, arith::ConstantOp::create(b, DenseElementsAttr::get(halves, zero)));
   Value result = arm_mve::VqmovnOp::create(b, bytes, vector::BitCastOp::create(b, bytes, both),
                                            both, 0, false);
-  auto bound = [&](int8_t v) -> Value {
-    return arith::ConstantOp::create(b, DenseElementsAttr::get(bytes, v));
-  };
-  if (epilogue.lowest() > -128)
-    result = arith::MaxSIOp::create(b, result, bound(epilogue.lowest()));
-  if (epilogue.highest() < 127)
-    result = arith::MinSIOp::create(b, result, bound(epilogue.highest()));
+  result = epilogue.bounded(b, result);
   result = vector::BitCastOp::create(b, words, result);
   for (auto [i, quad] : llvm::enumerate(quads)) {
     if (i == 1) {

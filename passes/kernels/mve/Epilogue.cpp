@@ -233,3 +233,15 @@ Value kernels::mve::Epilogue::applyUnclamped(ImplicitLocOpBuilder &b, Value sums
   auto constant = DenseElementsAttr::get(cast<VectorType>(v.getType()), offset);
   return arith::AddIOp::create(b, v, arith::ConstantOp::create(b, constant));
 }
+
+Value kernels::mve::Epilogue::bounded(ImplicitLocOpBuilder &b, Value results) const {
+  auto bound = [&](int8_t v) -> Value {
+    return arith::ConstantOp::create(
+        b, DenseElementsAttr::get(cast<VectorType>(results.getType()), v));
+  };
+  if (low > -128)
+    results = arith::MaxSIOp::create(b, results, bound(low));
+  if (high < 127)
+    results = arith::MinSIOp::create(b, results, bound(high));
+  return results;
+}

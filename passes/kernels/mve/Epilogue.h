@@ -38,6 +38,9 @@ public:
   /// The same up to the input of the final shift, addition and clamp.
   mlir::Value applyUnclamped(mlir::ImplicitLocOpBuilder &b, mlir::Value sums, Load load) const;
 
+  /// Saturated int8 results kept between lowest() and highest().
+  mlir::Value bounded(mlir::ImplicitLocOpBuilder &b, mlir::Value results) const;
+
 private:
   mlir::Value evaluate(mlir::ImplicitLocOpBuilder &b, mlir::Value result, mlir::Value sums,
                        Load load) const;
