@@ -3,6 +3,7 @@
 
 #include "codegen/LLVMModule.h"
 #include "codegen/LowerToLLVM.h"
+#include "codegen/Stack.h"
 #include "dialects/ArmDSP/ArmDSP.h"
 #include "dialects/RT/RT.h"
 #include "llvm/Analysis/TargetLibraryInfo.h"
@@ -83,27 +84,6 @@ void numberAssembly(llvm::Module &module) {
   }
 }
 
-/// The deepest sum of frames along calls from `function` on. `perCall` is what
-/// the call itself pushes.
-uint64_t deepestStack(const llvm::Function &function, uint64_t perCall,
-                      const llvm::StringMap<uint64_t> &frames,
-                      llvm::DenseMap<const llvm::Function *, uint64_t> &known) {
-  auto [it, fresh] = known.try_emplace(&function, 0);
-  if (!fresh)
-    return it->second; // also ends recursion, which generated code has none of
-  uint64_t deepest = 0;
-  for (const llvm::BasicBlock &block : function)
-    for (const llvm::Instruction &instruction : block)
-      if (auto *call = dyn_cast<llvm::CallBase>(&instruction))
-        if (const llvm::Function *callee = call->getCalledFunction())
-          if (!callee->isDeclaration())
-            deepest = std::max(
-                deepest, perCall + deepestStack(*callee, perCall, frames, known));
-  uint64_t total = deepest + frames.lookup(function.getName());
-  known[&function] = total;
-  return total;
-}
-
 /// Runs the code generator on `module`; false when it offers no such output.
 bool generate(llvm::Module &module, llvm::TargetMachine &machine,
               llvm::CodeGenFileType type, llvm::raw_pwrite_stream &stream) {
@@ -124,8 +104,9 @@ bool isAllowedUndefined(StringRef name, const ModelInfo &info) {
          name == info.name + "_weights";
 }
 
-LogicalResult readBack(ModuleOp module, const ModelInfo &info,
-                       CompiledModel &result) {
+/// Reads sizes, what is left to the linker, and the stack of `entry` (if any) out of the object.
+LogicalResult readBack(ModuleOp module, const ModelInfo &info, const llvm::Function *entry,
+                       const llvm::StringMap<uint64_t> &frames, CompiledModel &result) {
   auto fail = [&](llvm::Error error) {
     return module.emitError() << "cannot read back the object: "
                               << llvm::toString(std::move(error));
@@ -164,6 +145,8 @@ LogicalResult readBack(ModuleOp module, const ModelInfo &info,
              << "', which a firmware does not have; an operation of the last IR "
                 "is not an instruction of target '"
              << info.target << "'";
+  if (entry)
+    result.stackBytes = deepestStack(*entry, frames, **object);
   return success();
 }
 
@@ -201,12 +184,7 @@ public:
     result.weightsBytes = result.weights.size();
     if (!safely([&] { generateAll(); }))
       return failure();
-    llvm::DenseMap<const llvm::Function *, uint64_t> known;
-    if (llvm::Function *entry = llvmModule->getFunction(info.name + "_run_generic"))
-      result.stackBytes = deepestStack(
-          *entry, machine->getTargetTriple().isX86() ? llvmModule->getDataLayout().getPointerSize() : 0, frames,
-          known);
-    if (failed(readBack(module, info, result)))
+    if (failed(readBack(module, info, llvmModule->getFunction(info.name + "_run_generic"), frames, result)))
       return failure();
     return std::move(result);
   }

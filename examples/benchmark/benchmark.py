@@ -8,7 +8,7 @@
 
 Instructions are those of one inference, counted by QEMU. RAM is the arena with the inputs and outputs outside
 it, flash is code and constants, both from the manifest; stack is the manifest's bound and, after the slash, what the
-program was seen to use, its own frames included. README.md beside this file says more.
+model was seen to use. README.md beside this file says more.
 """
 
 import argparse

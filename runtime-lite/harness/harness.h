@@ -53,8 +53,10 @@ uint64_t dlc_platform_clock_convert(uint64_t counts);
 /* "ns", or "instructions" under QEMU's -icount. */
 const char *dlc_platform_clock_unit(void);
 
-/* Stack used so far in bytes, by its high-water mark; 0 when not known. */
-uint32_t dlc_platform_stack(void);
+/* Calls `run` with the arguments behind it. *stack becomes the bytes of stack that it used, below those of its
+ * caller; 0 when not known. */
+dlc_status dlc_platform_measure(dlc_run_fn run, void *arena, const void *const *inputs, void *const *outputs,
+                                int64_t *dims, uint32_t *stack);
 
 #ifdef __cplusplus
 }

@@ -44,4 +44,8 @@ uint64_t dlc_platform_clock_convert(uint64_t counts) { return counts; }
 
 const char *dlc_platform_clock_unit(void) { return "ns"; }
 
-uint32_t dlc_platform_stack(void) { return 0; }
+dlc_status dlc_platform_measure(dlc_run_fn run, void *arena, const void *const *inputs, void *const *outputs,
+                                int64_t *dims, uint32_t *stack) {
+  *stack = 0;
+  return run(arena, inputs, outputs, dims);
+}
