@@ -86,11 +86,13 @@ def IntegerSums : Pass<"dlc-integer-sums", "::mlir::ModuleOp"> {
 }
 
 def TabulateQuantized : Pass<"dlc-tabulate-quantized", "::mlir::ModuleOp"> {
-  let summary = "functions of one 8-bit tensor as tables of 256 results";
+  let summary = "functions of one quantized tensor as tables";
   let description = [{
     Elementwise operations between one nn.dequantize and one nn.quantize (sigmoid,
     tanh, hard swish, x * sigmoid(x), ...) are computed for all values that the
-    input can have; each element is then one load. Sums, products with constants
+    input can have. Of 8-bit integers each element is then one load, of 16-bit
+    ones a polynomial whose coefficients lie in a table (quantize/Piecewise.h),
+    where the target has no vectors of floats. Sums, products with constants
     and bounds stay: dlc-integer-requantize fuses those with what is before them.
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect",

@@ -3,6 +3,7 @@
 
 #include "dialects/RT/RT.h"
 #include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/BuiltinOps.h"
 
 using namespace mlir;
@@ -147,6 +148,44 @@ Value Emit::apply(const SmallSum &s, Value x, Value y) {
   };
   Value sum = add(product(y, s.second), add(product(x, s.first), int64_t(1) << (s.shift - 1)));
   return shiftRight(sum, s.shift);
+}
+
+Value Emit::apply(const Piecewise &p, Value rows, Value x, Type storage) {
+  unsigned width = x.getType().getIntOrFloatBitWidth();
+  int64_t lowest = p.lowest, highest = lowest + (int64_t(1) << width) - 1;
+  x = extended(x, /*isUnsigned=*/lowest == 0);
+  if (p.least > lowest)
+    x = arith::MaxSIOp::create(b, x, constant(p.least));
+  if (p.most < highest)
+    x = arith::MinSIOp::create(b, x, constant(p.most));
+  auto element = [&](Value row, int64_t column) -> Value {
+    Value at = arith::ConstantIndexOp::create(b, column);
+    return tensor::ExtractOp::create(b, rows, ValueRange{row, at});
+  };
+  Value row, r;
+  if (p.middles.empty()) {
+    Value u = add(x, -p.first);
+    row = arith::IndexCastUIOp::create(b, b.getIndexType(), arith::ShRUIOp::create(b, u, constant(p.bits)));
+    r = arith::XOrIOp::create(b, shiftLeft(u, 32 - p.bits), constant(INT32_MIN));
+  } else {
+    Value s = constant(0);
+    for (int32_t start : p.starts) {
+      Value from = arith::CmpIOp::create(b, arith::CmpIPredicate::sge, x, constant(start));
+      s = add(s, arith::ExtUIOp::create(b, b.getI32Type(), from));
+    }
+    row = arith::IndexCastUIOp::create(b, b.getIndexType(), s);
+    r = shiftLeft(sub(x, element(row, p.degree + 1)), 16);
+  }
+  Value t = element(row, p.degree);
+  for (int j = p.degree - 1; j >= 0; --j)
+    t = add(arith::MulSIExtendedOp::create(b, t, r).getHigh(), element(row, j));
+  Value q = shiftRight(t, p.shift);
+  if (p.tie >= 0) {
+    Value rest = arith::AndIOp::create(b, t, constant((int64_t(1) << p.shift) - 1));
+    Value isTie = arith::CmpIOp::create(b, arith::CmpIPredicate::sle, rest, constant(p.tie));
+    q = sub(q, arith::AndIOp::create(b, q, arith::ExtUIOp::create(b, b.getI32Type(), isTie)));
+  }
+  return narrowed(q, p.lo, p.hi, storage);
 }
 
 Value Emit::scaledByFloat(Value x, Value scale, int64_t zero) {

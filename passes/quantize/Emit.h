@@ -3,6 +3,7 @@
 #pragma once
 
 #include "passes/quantize/Gemmlowp.h"
+#include "passes/quantize/Piecewise.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
@@ -42,6 +43,9 @@ public:
   /// quantize::apply(s, x, y).
   mlir::Value apply(const Sum &s, mlir::Value x, mlir::Value y, Rounding mode);
   mlir::Value apply(const SmallSum &s, mlir::Value x, mlir::Value y);
+  /// quantize::apply(p, x) in the storage type. `rows` is p.rows() as a tensor of
+  /// p.segments() rows.
+  mlir::Value apply(const Piecewise &p, mlir::Value rows, mlir::Value x, mlir::Type storage);
   /// x as f32 times `scale`, to the nearest, ties to even, plus `zero`. Results beyond
   /// 2^21 are some integers beyond, of the same sign.
   mlir::Value scaledByFloat(mlir::Value x, mlir::Value scale, int64_t zero);
