@@ -368,6 +368,41 @@ LogicalResult Printer::printScalarInt(Operation &op, unsigned bits) {
   return unsupported(op);
 }
 
+/// The least and the largest value of a constant, or of an integer that was narrower.
+static std::optional<std::pair<int64_t, int64_t>> signedRange(Value v) {
+  llvm::APInt constant;
+  if (matchPattern(v, m_ConstantInt(&constant)) && constant.getBitWidth() <= 64)
+    return std::make_pair(constant.getSExtValue(), constant.getSExtValue());
+  auto wider = v.getDefiningOp<arith::ExtSIOp>();
+  unsigned bits = wider ? getElementTypeOrSelf(wider.getIn().getType()).getIntOrFloatBitWidth() : 64;
+  if (bits > 32)
+    return std::nullopt;
+  int64_t half = int64_t(1) << (bits - 1);
+  return std::make_pair(-half, half - 1);
+}
+
+/// What a signed comparison is where the ranges of both sides tell: compilers warn about it.
+static std::optional<bool> decided(arith::CmpIOp op) {
+  using P = arith::CmpIPredicate;
+  auto a = signedRange(op.getLhs()), b = signedRange(op.getRhs());
+  if (!a || !b)
+    return std::nullopt;
+  auto less = [](auto x, auto y, bool orEqual) -> std::optional<bool> {
+    if (orEqual ? x.second <= y.first : x.second < y.first)
+      return true;
+    if (orEqual ? x.first > y.second : x.first >= y.second)
+      return false;
+    return std::nullopt;
+  };
+  switch (op.getPredicate()) {
+  case P::slt: return less(*a, *b, false);
+  case P::sle: return less(*a, *b, true);
+  case P::sgt: return less(*b, *a, false);
+  case P::sge: return less(*b, *a, true);
+  default: return std::nullopt;
+  }
+}
+
 LogicalResult Printer::printCmpI(arith::CmpIOp op) {
   using P = arith::CmpIPredicate;
   P p = op.getPredicate();
@@ -383,6 +418,10 @@ LogicalResult Printer::printCmpI(arith::CmpIOp op) {
   case P::sle: case P::ule: sign = "<="; break;
   case P::sgt: case P::ugt: sign = ">"; break;
   case P::sge: case P::uge: sign = ">="; break;
+  }
+  if (auto holds = decided(op)) {
+    define(op, {*holds ? "true" : "false", Prec::Primary, 1, false, true});
+    return success();
   }
   Expr a = expr(op.getLhs()), b = expr(op.getRhs());
   if (a.text == b.text) { // compilers warn about it

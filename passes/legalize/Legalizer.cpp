@@ -88,7 +88,7 @@ LogicalResult Legalizer::lowerNode(onnx::NodeOp op, OpBuilder &builder) {
   if (quantized && quantized.isPerTensor())
     node.setInput(0, quantized.getInput());
   else
-    quantized = nullptr;
+    quantized = useStoredOrder(node);
   Origin origin{op, op.getOpType(), node.opset(), node.inputs};
   if (failed(entry->lower(node)))
     return failure();

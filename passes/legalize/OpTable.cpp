@@ -69,6 +69,10 @@ FailureOr<bool> dlc::legalize::selectsElements(Node &n) {
       "Transpose",    "Unsqueeze", "TopK",      "Compress",  "ReverseSequence"};
   if (!n.op.getDomain().empty())
     return false;
+  if (n.opType() == "Pad") { // borders repeat elements, but for constant ones
+    auto mode = n.str("mode", "constant");
+    return failed(mode) ? FailureOr<bool>(mlir::failure()) : *mode != "constant";
+  }
   if (n.opType() != "Resize" && n.opType() != "Upsample")
     return names.contains(n.opType());
   auto mode = n.str("mode", "nearest");

@@ -25,6 +25,10 @@ const OpEntry *lookUp(llvm::StringRef domain, llvm::StringRef name, int64_t opse
 /// first input, chosen by position or by order: then a quantized input is
 /// handled as integers. Fails on attributes that cannot be read.
 FailureOr<bool> selectsElements(Node &n);
+/// Replaces dequantized inputs of an operator that chooses elements of several tensors, or
+/// positions (Max, Where, ArgMax), by their stored integers; returns how its results are
+/// stored where they are such integers, too.
+nn::DequantizeOp useStoredOrder(Node &n);
 /// All entries, ordered by domain, name and opset.
 llvm::ArrayRef<OpEntry> allOps();
 

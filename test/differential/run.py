@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Differential test: random quantized graphs through dlc-run against a straightforward reference (graphs.py).
 
-    test/differential/run.py                          # all 2,300 graphs on the host
+    test/differential/run.py                          # all graphs on the host
     test/differential/run.py --sample=33              # every 33rd: the sample of the normal suite
     test/differential/run.py --only=17,204 --keep=DIR # these, and keep their models and data
     test/differential/run.py -- --target=cortex-m4    # the rest goes to dlc-run
@@ -27,8 +27,9 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], epilog="What follows -- goes to dlc-run.")
-    parser.add_argument("--count", type=int, default=2300, metavar="N", help="graphs (default: 2300)")
+    parser.add_argument("--count", type=int, default=graphs.COUNT, metavar="N", help=f"graphs (default: {graphs.COUNT})")
     parser.add_argument("--seed", type=int, default=1, metavar="S", help="of all graphs (default: 1)")
+    parser.add_argument("--from", type=int, default=0, dest="first", metavar="N", help="the first (default: 0)")
     parser.add_argument("--sample", type=int, default=1, metavar="N", help="only one graph in N")
     parser.add_argument("--only", default="", metavar="I,J,...", help="only these graphs")
     parser.add_argument("--bundle", type=int, default=1, metavar="N", help="graphs in one model (default: 1)")
@@ -76,7 +77,7 @@ def run(args, rest, folder, bundles):
 
 def main():
     args, rest = parse_arguments()
-    numbers = [int(n) for n in args.only.split(",")] if args.only else range(0, args.count, args.sample)
+    numbers = [int(n) for n in args.only.split(",")] if args.only else range(args.first, args.count, args.sample)
     bundles = [tuple(numbers[i:i + args.bundle]) for i in range(0, len(numbers), args.bundle)]
     with tempfile.TemporaryDirectory() as scratch:
         folder = args.keep or pathlib.Path(scratch)
