@@ -2,6 +2,7 @@
 #include "codegen/Estimate.h"
 
 #include "dialects/ArmDSP/ArmDSP.h"
+#include "dialects/ArmMVE/ArmMVE.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Arith/Utils/Utils.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -37,12 +38,22 @@ public:
 private:
   uint64_t of(Operation *op) {
     if (auto loop = dyn_cast<scf::ForOp>(op)) {
+      // The round in the middle stands for all.
+      uint64_t count = rounds(loop);
+      auto begin = numberOf(loop.getLowerBound()), step = numberOf(loop.getStep());
+      if (begin && step)
+        numbers[loop.getInductionVar()] = *begin + static_cast<int64_t>(count / 2) * *step;
+      else
+        numbers.erase(loop.getInductionVar());
       // LLVM unrolls short loops.
       uint64_t body = ofRegion(loop.getRegion());
-      return llvm::SaturatingMultiply(rounds(loop), body + (body < kShortLoop ? 1 : 2));
+      return llvm::SaturatingMultiply(count, body + (body < kShortLoop ? 1 : 2));
     }
     if (auto loop = dyn_cast<scf::WhileOp>(op))
       return kUnknownRounds * (ofRegion(loop.getBefore()) + ofRegion(loop.getAfter()) + 1);
+    if (auto branch = dyn_cast<scf::IfOp>(op))
+      if (auto condition = numberOf(branch.getCondition()))
+        return 1 + ofRegion(*condition ? branch.getThenRegion() : branch.getElseRegion());
     if (op->getNumRegions()) {
       // One of them runs.
       uint64_t most = 0;
@@ -57,9 +68,9 @@ private:
       // Sizes are arguments where layers share a function.
       for (auto [argument, operand] : llvm::zip_equal(callee.getArguments(), call.getOperands()))
         if (auto number = numberOf(operand))
-          arguments[argument] = *number;
+          numbers[argument] = *number;
         else
-          arguments.erase(argument);
+          numbers.erase(argument);
       return 4 + call.getNumOperands() + ofRegion(callee.getBody());
     }
     if (auto dot = dyn_cast<dlc::arm_dsp::DotOp>(op)) {
@@ -68,6 +79,12 @@ private:
         groups = numberOf(dot.getCount()).value_or(kUnknownRounds);
       int64_t inputs = dot.expands() ? 3 : 2 * pixels;
       return 10 + std::max<int64_t>(groups, 0) * (3 * rows + 2 * rows * pixels + inputs);
+    }
+    if (auto dot = dyn_cast<dlc::arm_mve::DotOp>(op)) {
+      int64_t rows = dot.getRows(), channels = dot.getChannels(), runs = dot.getRuns(), passes = dot.getPasses();
+      int64_t vectors = runs * dot.getVectors() + (dot.getRest() ? 1 : 0);
+      int64_t rounds = vectors <= int64_t(dot.getStraight()) ? 0 : passes * (runs * 3 + vectors / 4);
+      return vectors * (rows * channels + channels + passes * rows) + 2 * rows * channels + passes * 6 + rounds;
     }
     if (op->hasTrait<OpTrait::IsTerminator>() || op->hasTrait<OpTrait::ConstantLike>() ||
         isa<ViewLikeOpInterface, memref::GetGlobalOp, memref::DimOp, memref::AllocaOp,
@@ -82,6 +99,8 @@ private:
       return 0;
     if (isa<arith::MulIOp>(op) && op->hasOneUse() && isa<arith::AddIOp>(*op->user_begin()))
       return 0;
+    if (target.getDsp() && isPartOfDsp(op))
+      return 0;
     Type type = op->getNumResults() ? op->getResult(0).getType() : Type();
     if (!type) // a store
       for (Value operand : op->getOperands())
@@ -92,6 +111,23 @@ private:
     bool isMemory = isa<memref::LoadOp, memref::StoreOp, vector::LoadOp, vector::StoreOp,
                         vector::MaskedLoadOp, vector::MaskedStoreOp>(op);
     return registers(type) * (isMemory ? 1 : work(op, type));
+  }
+
+  /// Scalar arithmetic that another instruction does as well: SMMLA adds, SSAT shifts and has
+  /// both bounds, PKHBT and PKHTB take halves of two registers.
+  static bool isPartOfDsp(Operation *op) {
+    if (op->getNumResults() != 1 || !op->getResult(0).getType().isSignlessInteger() || !op->hasOneUse())
+      return false;
+    Operation *user = *op->user_begin();
+    if (isa<arith::TruncIOp>(op))
+      return isa<memref::StoreOp>(user);
+    if (isa<arith::MaxSIOp>(op))
+      return isa<arith::MinSIOp>(user);
+    if (isa<arith::ShRSIOp>(op))
+      return isa<arith::MaxSIOp>(user);
+    if (isa<arith::AddIOp>(op))
+      return op->getOperand(0).getDefiningOp<arith::MulSIExtendedOp>() != nullptr;
+    return isa<arith::AndIOp, arith::ShLIOp, arith::ShRUIOp>(op) && isa<arith::OrIOp>(user);
   }
 
   /// Registers that a value of `type` takes.
@@ -121,14 +157,23 @@ private:
   std::optional<int64_t> numberOf(Value v, unsigned deep = 0) {
     if (auto constant = getConstantIntValue(v))
       return constant;
-    if (auto found = arguments.find(v); found != arguments.end())
+    if (auto found = numbers.find(v); found != numbers.end())
       return found->second;
     Operation *op = v.getDefiningOp();
-    if (!op || op->getNumOperands() != 2 || deep > 8)
+    if (!op || deep > 8)
+      return std::nullopt;
+    if (auto select = dyn_cast<arith::SelectOp>(op)) {
+      auto condition = numberOf(select.getCondition(), deep + 1);
+      return condition ? numberOf(*condition ? select.getTrueValue() : select.getFalseValue(), deep + 1)
+                       : std::nullopt;
+    }
+    if (op->getNumOperands() != 2)
       return std::nullopt;
     auto a = numberOf(op->getOperand(0), deep + 1), b = numberOf(op->getOperand(1), deep + 1);
     if (!a || !b)
       return std::nullopt;
+    if (auto compare = dyn_cast<arith::CmpIOp>(op))
+      return arith::applyCmpPredicate(compare.getPredicate(), llvm::APInt(64, *a, true), llvm::APInt(64, *b, true));
     if (isa<arith::AddIOp>(op))
       return *a + *b;
     if (isa<arith::SubIOp>(op))
@@ -137,6 +182,18 @@ private:
       return *a * *b;
     if (isa<arith::AndIOp>(op))
       return *a & *b;
+    if (isa<arith::MaxSIOp>(op))
+      return std::max(*a, *b);
+    if (isa<arith::MinSIOp>(op))
+      return std::min(*a, *b);
+    if (*a < 0 || *b <= 0)
+      return std::nullopt;
+    if (isa<arith::DivUIOp, arith::DivSIOp>(op))
+      return *a / *b;
+    if (isa<arith::RemUIOp, arith::RemSIOp>(op))
+      return *a % *b;
+    if (isa<arith::ShRUIOp, arith::ShRSIOp>(op) && *b < 63)
+      return *a >> *b;
     return std::nullopt;
   }
 
@@ -153,7 +210,7 @@ private:
 
   dlc::rt::TargetAttr target;
   unsigned depth = 0;
-  llvm::DenseMap<Value, int64_t> arguments; ///< of functions that layers share
+  llvm::DenseMap<Value, int64_t> numbers; ///< arguments of functions that layers share, counters of loops
 };
 } // namespace
 
