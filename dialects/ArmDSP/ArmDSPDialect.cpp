@@ -23,8 +23,8 @@ LogicalResult dlc::arm_dsp::DotOp::verify() {
     return emitOpError("groups are positive, or 0 and counted at run time; unroll is 1 to 8");
   if (getCount() && !llvm::isPowerOf2_64(getUnroll()))
     return emitOpError("with groups counted at run time, unroll is a power of two");
-  if (expands() && pixels != 1)
-    return emitOpError("bytes are expanded for one pixel only");
+  if (!cast<MemRefType>(getInputs().getType()).getElementType().isInteger(32) && pixels != 1)
+    return emitOpError("bytes and halves are those of one pixel");
   if (getCount() && !llvm::isPowerOf2_64(pixels))
     return emitOpError("with groups counted at run time, the number of pixels is a power of two");
   if (getGroups() * pixels * 8 >= 1 << 16)

@@ -53,8 +53,8 @@ def ArmDSP_Sxtb16Op : ArmDSP_Op<"sxtb16", [Pure]> {
 }
 
 def ArmDSP_LoadOp : ArmDSP_Op<"load"> {
-  let summary = "four neighbouring bytes of memory as a word, at any address";
-  let arguments = (ins Arg<MemRefRankOf<[I8], [1]>, "bytes", [MemRead]>:$bytes, Index:$at);
+  let summary = "four neighbouring bytes, or two halves, of memory as a word, at any address";
+  let arguments = (ins Arg<MemRefRankOf<[I8, I16], [1]>, "bytes or halves", [MemRead]>:$bytes, Index:$at);
   let results = (outs I32:$result);
   let assemblyFormat = "$bytes `[` $at `]` attr-dict `:` type($bytes)";
   let builders = [OpBuilder<(ins "::mlir::Value":$bytes, "::mlir::Value":$at), [{
@@ -68,7 +68,8 @@ def ArmDSP_DotOp : ArmDSP_Op<"dot", [AttrSizedOperandSegments]> {
     sums[r * pixels + j] += sum over q < groups of weight group q of row r times
     input group q of pixel j. A weight group is a word of four signed bytes, the
     groups of all rows side by side. An input group is, of bytes, one word (one
-    pixel only); of words, the pairs (0, 2) of all pixels, then their pairs (1, 3).
+    pixel only); of words, the pairs (0, 2) of all pixels, then their pairs (1, 3);
+    of halves, the same two pairs of the one pixel, whatever elements they hold.
 
     It is one operation because nearly all registers are in use: compilers spill here,
     so an object and the C++ get the same assembly, `unroll` groups written out.
@@ -85,7 +86,7 @@ def ArmDSP_DotOp : ArmDSP_Op<"dot", [AttrSizedOperandSegments]> {
     ```
   }];
   let arguments = (ins Arg<MemRefRankOf<[I32], [1]>, "weights", [MemRead]>:$weights, Index:$weightAt,
-    Arg<MemRefRankOf<[I8, I32], [1]>, "inputs", [MemRead]>:$inputs, Index:$inputAt,
+    Arg<MemRefRankOf<[I8, I16, I32], [1]>, "inputs", [MemRead]>:$inputs, Index:$inputAt,
     Variadic<I32>:$sums, Optional<Index>:$count,
     I64Attr:$rows, I64Attr:$pixels, I64Attr:$groups, I64Attr:$unroll, UnitAttr:$paired,
     DefaultValuedAttr<I64Attr, "14">:$registers);

@@ -332,13 +332,13 @@ void Depthwise::copyLine(Emitter &b, Value from, Value to, int64_t count) {
     for (int64_t c = 0; c < count; ++c) {
       Value v = memref::LoadOp::create(ib, input, offsetBy(ib, at, c));
       if (function) {
-        v = arith::ExtSIOp::create(ib, ib.getI32Type(), v);
+        v = widen(ib, v, ib.getI32Type());
         v = isUpper ? lower(ib, padPair, v) : lower(ib, v, padPair);
         Value target = scaled(ib, to, pair, s.kernelHeight * channels);
         memref::StoreOp::create(ib, v, words, step(ib, target, 0, 0, c));
         continue;
       }
-      v = arith::ExtSIOp::create(ib, ib.getI16Type(), v);
+      v = widen(ib, v, ib.getI16Type());
       Value place = scaled(ib, index(ib, 2 * c * lines.pairs() + isUpper), add(ib, to, pair), 2);
       memref::StoreOp::create(ib, v, halves, place);
     }
@@ -356,7 +356,15 @@ void Depthwise::copyLine(Emitter &b, Value from, Value to, int64_t count) {
       memref::StoreOp::create(pb, v, words, step(pb, target, 0, 0, c));
     };
     Value next = add(pb, at, columnStep);
-    if (count == 4) {
+    for (int64_t c = 0; s.hasHalves() && c + 1 < count; c += 2) {
+      Value x = dlc::arm_dsp::LoadOp::create(pb, input, offsetBy(pb, at, c));
+      Value y = dlc::arm_dsp::LoadOp::create(pb, input, offsetBy(pb, next, c));
+      store(lower(pb, x, y), c);
+      store(upper(pb, x, y), c + 1);
+    }
+    if (s.hasHalves() && count % 2 == 0)
+      return;
+    if (!s.hasHalves() && count == 4) {
       Value x = dlc::arm_dsp::LoadOp::create(pb, input, at);
       Value y = dlc::arm_dsp::LoadOp::create(pb, input, next);
       for (int64_t half = 0; half < 2; ++half) {
@@ -367,11 +375,11 @@ void Depthwise::copyLine(Emitter &b, Value from, Value to, int64_t count) {
       }
       return;
     }
-    for (int64_t c = 0; c < count; ++c) {
+    for (int64_t c = s.hasHalves() ? count - 1 : 0; c < count; ++c) {
       Value x = memref::LoadOp::create(pb, input, offsetBy(pb, at, c));
       Value y = memref::LoadOp::create(pb, input, offsetBy(pb, next, c));
-      x = arith::ExtSIOp::create(pb, pb.getI32Type(), x);
-      y = arith::ExtSIOp::create(pb, pb.getI32Type(), y);
+      x = widen(pb, x, pb.getI32Type());
+      y = widen(pb, y, pb.getI32Type());
       store(lower(pb, x, y), c);
     }
   });

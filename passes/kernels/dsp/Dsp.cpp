@@ -135,7 +135,7 @@ nn::KernelAttr dlc::kernels::dsp::plan(Operation *op, rt::TargetAttr target) {
   auto optimize = op->getParentOfType<ModuleOp>()->getAttrOfType<StringAttr>(rt::kOptimize);
   if (isa<nn::MatmulOp>(op) && s->batch * s->pixels() == 1) {
     // The input is expanded first where that is little memory and pays for the code.
-    bool expands = s->channels * 2 <= kSmallScratch && s->channels >= 16 && s->outputs >= 32 &&
+    bool expands = !s->hasHalves() && s->channels * 2 <= kSmallScratch && s->channels >= 16 && s->outputs >= 32 &&
                    !s->isWide() && (!optimize || optimize.getValue() == "speed");
     return nn::KernelAttr::get(op->getContext(), "dsp_vector", 4, 1, 1, expands ? 2 : 1, false);
   }
@@ -180,13 +180,14 @@ std::optional<Overlap> dlc::kernels::dsp::overlapOf(Operation *op, nn::KernelAtt
     return std::nullopt;
   auto out = cast<ShapedType>(s->out.getType());
   int64_t bytes = llvm::divideCeil(out.getElementTypeBitWidth(), 8);
-  int64_t inputBytes = s->batch * s->height * s->width * s->channels;
+  int64_t element = s->elementBytes();
+  int64_t inputBytes = s->batch * s->height * s->width * s->channels * element;
   if (kernel.getKind() == "dsp_depthwise") {
     // Channel by channel: a result may only fall on bytes of its own channels, of
     // lines that have been read.
     bool readAhead = s->kernelHeight > s->padTop && s->kernelWidth > s->padLeft;
     bool sameLines = s->outWidth == s->width && s->outHeight == s->height;
-    if (s->batch != 1 || bytes != 1 || !readAhead ||
+    if (s->batch != 1 || bytes != element || !readAhead ||
         !(kernel.getDepth() == 2 ? sameLines : s->outWidth <= s->width && s->outHeight <= s->height))
       return std::nullopt;
     return Overlap{0, /*exactly=*/true};
@@ -203,7 +204,7 @@ std::optional<Overlap> dlc::kernels::dsp::overlapOf(Operation *op, nn::KernelAtt
     if (done / s->outWidth + 1 < s->outHeight)
       unread = std::min(unread, std::max<int64_t>(0, (done / s->outWidth + 1) * s->strideY - s->padTop) *
                                     s->width * s->channels);
-    distance = std::max(distance, done * s->outputs * bytes - unread);
+    distance = std::max(distance, done * s->outputs * bytes - unread * element);
   }
   return Overlap{distance};
 }

@@ -140,7 +140,7 @@ static bool isAlone(Value buffer) {
   while (Operation *op = buffer.getDefiningOp()) {
     if (isa<memref::GetGlobalOp>(op))
       return true;
-    if (!isa<memref::CastOp, memref::CollapseShapeOp>(op))
+    if (!isa<memref::CastOp, memref::ReinterpretCastOp>(op))
       return false; // views of scratch overlap one another
     buffer = op->getOperand(0);
   }
@@ -325,7 +325,7 @@ void dlc::kernels::dsp::emitShared(ModuleOp module) {
   for (bool changed = true; changed;) {
     changed = false;
     module.walk([&](Operation *op) {
-      if (!isa<memref::CastOp, memref::CollapseShapeOp, memref::GetGlobalOp, memref::ViewOp>(op) ||
+      if (!isa<memref::CastOp, memref::ReinterpretCastOp, memref::GetGlobalOp, memref::ViewOp>(op) ||
           !op->use_empty())
         return;
       op->erase();

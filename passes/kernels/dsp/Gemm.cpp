@@ -37,7 +37,8 @@ SmallVector<Blocks, 4> blocksOf(int64_t outputs, int64_t rows) {
 class Gemm {
 public:
   Gemm(const Shape &s, dlc::nn::KernelAttr kernel, Value scratch, KernelFunction *function)
-      : s(s), patch(s), kernel(kernel), pixels(kernel.getColumns()), function(function),
+      : s(s), patch(s), kernel(kernel), pixels(kernel.getColumns()),
+        perWord(4 / s.elementBytes()), function(function),
         b(function ? function->body() : Emitter(s.op->getLoc(), s.op)), scratchBytes(scratch) {}
 
   void emit();
@@ -70,6 +71,7 @@ private:
   Patch patch;
   dlc::nn::KernelAttr kernel;
   int64_t pixels;
+  int64_t perWord; ///< elements of the input in a word
   KernelFunction *function;
   Emitter b;
   Value scratchBytes, words, halves, copy, copyWords; ///< views of scratch
@@ -80,7 +82,7 @@ private:
   int64_t groupWords = 0; ///< weights of one group
   bool isLine = false;    ///< pixels side by side, kernel of one position
   bool isLarge = false;   ///< loops are written out where that saves time
-  /// Sizes. A patch has `patchWords` whole words and `patchRest` bytes in a run.
+  /// Sizes. A patch has `patchWords` whole groups and `patchRest` elements in a run.
   Value pixelCount, width, height, outWidth, outputs, channels, kernelHeight, kernelWidth, strideY,
       strideX, padTop, padLeft, rowStep, patchWords, patchRest, patchGroups;
 };
@@ -140,9 +142,9 @@ void Gemm::emit() {
   if (patch.rest())
     halves = view(b.getI16Type(), 0, expanded / 2);
   if (s.padElement)
-    copy = view(b.getI8Type(), expanded, patch.bytes());
-  if (function && s.padElement && s.channels % 4 == 0)
-    copyWords = view(b.getI32Type(), expanded, patch.bytes() / 4);
+    copy = view(cast<MemRefType>(s.input.getType()).getElementType(), expanded, patch.elements());
+  if (function && s.padElement && s.channels % perWord == 0)
+    copyWords = view(b.getI32Type(), expanded, patch.elements() / perWord);
 
   // Blocks of all sizes there are, none of them where others suffice.
   Value first = zero, start = zero;
@@ -274,24 +276,24 @@ void Gemm::expandPatch(Emitter &b, Value n, Value group, Value pixel, Pixel at) 
       });
 }
 
-/// Copies the bytes of a patch that reaches over the border into scratch.
+/// Copies the elements of a patch that reaches over the border into scratch.
 void Gemm::copyPadded(Emitter &b, Value n, Value group, Value top, Value left) {
   TypedAttr element = s.padElement;
   if (copyWords) {
-    int32_t byte = cast<IntegerAttr>(element).getValue().getSExtValue();
-    element = b.getI32IntegerAttr(wordOf(byte, byte, byte, byte));
+    int32_t v = cast<IntegerAttr>(element).getValue().getSExtValue();
+    element = b.getI32IntegerAttr(s.hasHalves() ? pairOf(v, v) : wordOf(v, v, v, v));
   }
   Value pad = function ? function->constant(element) : arith::ConstantOp::create(b, element).getResult();
   Value zero = index(b, 0);
   // A loop over the channels, in words where that is possible: `each` gets the first.
   auto overChannels = [&](Emitter &cb, llvm::function_ref<void(Emitter &, Value)> each) {
-    loop(cb, zero, channels, copyWords ? 4 : 1, each);
+    loop(cb, zero, channels, copyWords ? perWord : 1, each);
   };
   auto store = [&](Emitter &cb, Value v, Value at) {
     if (!copyWords)
       memref::StoreOp::create(cb, v, copy, at);
     else
-      memref::StoreOp::create(cb, v, copyWords, arith::ShRUIOp::create(cb, at, index(cb, 2)).getResult());
+      memref::StoreOp::create(cb, v, copyWords, arith::ShRUIOp::create(cb, at, index(cb, s.hasHalves() ? 1 : 2)).getResult());
   };
   loop(b, zero, kernelHeight, 1, [&](Emitter &yb, Value ky) {
     Value y = scaled(yb, top, ky, s.dilationY);
@@ -331,19 +333,19 @@ void Gemm::copyPadded(Emitter &b, Value n, Value group, Value top, Value left) {
   });
 }
 
-/// Expands a patch to 16 bits, whose rows lie `rowStep` apart. A group of four bytes
-/// becomes two words for each pixel of the tile: bytes 0 and 2 of all pixels, then
-/// bytes 1 and 3.
+/// Expands a patch to 16 bits, whose rows lie `rowStep` apart. A group of four elements
+/// becomes two words for each pixel of the tile: the first pair of all pixels, then the
+/// second (see Patch::inPair).
 void Gemm::expand(Emitter &b, Value bytes, Value start, Value rowStep, Value pixel) {
   auto some = [&](Emitter &wb, Value from, Value to, int64_t count) {
     SmallVector<Value> loaded;
-    for (int64_t u = 0; u < count; ++u)
-      loaded.push_back(dlc::arm_dsp::LoadOp::create(wb, bytes, offsetBy(wb, from, u * 4)));
-    for (auto [u, word] : llvm::enumerate(loaded))
-      for (int64_t half = 0; half < 2; ++half) {
-        Value pair = dlc::arm_dsp::Sxtb16Op::create(wb, word, half * 8);
-        memref::StoreOp::create(wb, pair, words, offsetBy(wb, to, (2 * u + half) * pixels));
-      }
+    for (int64_t u = 0; u < 4 * count; u += perWord)
+      loaded.push_back(dlc::arm_dsp::LoadOp::create(wb, bytes, offsetBy(wb, from, u)));
+    for (int64_t u = 0; u < 2 * count; ++u) {
+      Value pair = s.hasHalves() ? loaded[u]
+                                 : dlc::arm_dsp::Sxtb16Op::create(wb, loaded[u / 2], u % 2 * 8);
+      memref::StoreOp::create(wb, pair, words, offsetBy(wb, to, u * pixels));
+    }
   };
   Value zero = index(b, 0);
   if (function) {
@@ -382,40 +384,39 @@ void Gemm::expand(Emitter &b, Value bytes, Value start, Value rowStep, Value pix
              patch.words() - wholeWords);
       });
     });
-  // What is left of the runs, byte by byte.
+  // What is left of the runs, element by element.
   int64_t first = patch.runs() * patch.words() * 4;
   for (int64_t run = 0; run < patch.runs(); ++run)
-    for (int64_t byte = 0; byte < patch.rest(); ++byte) {
-      int64_t k = first + run * patch.rest() + byte;
+    for (int64_t element = 0; element < patch.rest(); ++element) {
+      int64_t k = first + run * patch.rest() + element;
       int64_t from = run / patch.columns * lineStep + run % patch.columns * columnStep +
-                     patch.words() * 4 + byte;
-      Value v = memref::LoadOp::create(b, bytes, offsetBy(b, start, from));
-      v = arith::ExtSIOp::create(b, b.getI16Type(), v);
-      // Halves of the words: group, byte 0 and 2 or 1 and 3, pixel, first or second.
-      int64_t word = (k / 4 * 2 + k % 2) * pixels;
-      Value to = offsetBy(b, scaled(b, index(b, 0), pixel, 2), word * 2 + k % 4 / 2);
+                     patch.words() * 4 + element;
+      Value v = widen(b, memref::LoadOp::create(b, bytes, offsetBy(b, start, from)), b.getI16Type());
+      // Halves of the words: group, first or second pair, pixel, lower or upper.
+      int64_t pair = s.hasHalves() ? k % 4 / 2 : k % 2, half = s.hasHalves() ? k % 2 : k % 4 / 2;
+      int64_t word = (k / 4 * 2 + pair) * pixels;
+      Value to = offsetBy(b, scaled(b, index(b, 0), pixel, 2), word * 2 + half);
       memref::StoreOp::create(b, v, halves, to);
     }
 }
 
-/// The bytes behind the whole words of all rows, of which any number may be left.
+/// The elements behind the whole groups of all rows, of which any number may be left.
 void Gemm::expandRest(Emitter &b, Value bytes, Value start, Value rowStep, Value pixel) {
-  Value zero = index(b, 0), wholeBytes = mul(b, patchWords, index(b, 4));
-  Value first = mul(b, kernelHeight, wholeBytes), place = mul(b, pixel, index(b, 2));
+  Value zero = index(b, 0), whole = mul(b, patchWords, index(b, 4));
+  Value first = mul(b, kernelHeight, whole), place = mul(b, pixel, index(b, 2));
   loop(b, zero, kernelHeight, 1, [&](Emitter &yb, Value ky) {
-    Value from = add(yb, add(yb, start, wholeBytes), mul(yb, ky, rowStep));
+    Value from = add(yb, add(yb, start, whole), mul(yb, ky, rowStep));
     Value row = add(yb, first, mul(yb, ky, patchRest));
-    loop(yb, zero, patchRest, 1, [&](Emitter &cb, Value byte) {
-      Value v = memref::LoadOp::create(cb, bytes, add(cb, from, byte));
-      v = arith::ExtSIOp::create(cb, cb.getI16Type(), v);
-      // As above: four bytes are 4 * pixels halves.
-      Value k = add(cb, row, byte);
+    loop(yb, zero, patchRest, 1, [&](Emitter &cb, Value element) {
+      Value v = widen(cb, memref::LoadOp::create(cb, bytes, add(cb, from, element)), cb.getI16Type());
+      // As above: four elements are 4 * pixels halves.
+      Value k = add(cb, row, element);
       auto bits = [&](int64_t shift, int64_t mask) -> Value {
         Value x = shift ? arith::ShRUIOp::create(cb, k, index(cb, shift)).getResult() : k;
         return mask ? arith::AndIOp::create(cb, x, index(cb, mask)).getResult() : x;
       };
-      Value to = add(cb, place, bits(1, 1));
-      to = scaled(cb, to, bits(0, 1), 2 * pixels);
+      Value to = add(cb, place, s.hasHalves() ? bits(0, 1) : bits(1, 1));
+      to = scaled(cb, to, s.hasHalves() ? bits(1, 1) : bits(0, 1), 2 * pixels);
       to = scaled(cb, to, bits(2, 0), 4 * pixels);
       memref::StoreOp::create(cb, v, halves, to);
     });
@@ -505,7 +506,8 @@ SmallVector<Value> Gemm::wideSums(Emitter &b, Value weight, ValueRange zeros, in
 
 int64_t dlc::kernels::dsp::gemmScratch(const Shape &s, nn::KernelAttr kernel) {
   Patch patch(s);
-  return patch.groups() * 8 * kernel.getColumns() + (s.padElement ? patch.bytes() : 0);
+  int64_t copied = s.padElement ? patch.elements() * s.elementBytes() : 0;
+  return patch.groups() * 8 * kernel.getColumns() + copied;
 }
 
 void dlc::kernels::dsp::emitGemm(const Shape &s, nn::KernelAttr kernel, Value scratch,

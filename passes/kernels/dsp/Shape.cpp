@@ -30,7 +30,7 @@ std::optional<Shape> Shape::of(Operation *op) {
        out = cast<ShapedType>(s.out.getType());
   Type weight = filter.getElementType();
   if (!in.hasStaticShape() || !filter.hasStaticShape() || !out.hasStaticShape() ||
-      !in.getElementType().isInteger(8) || !(weight.isInteger(8) || weight.isInteger(16)) ||
+      !(in.getElementType().isInteger(8) || in.getElementType().isInteger(16)) || !(weight.isInteger(8) || weight.isInteger(16)) ||
       !accumulator.isInteger(32))
     return std::nullopt;
   for (ShapedType type : {in, filter, out})
@@ -75,6 +75,10 @@ bool Shape::isWide() const {
   return cast<ShapedType>(filter.getType()).getElementType().isInteger(16);
 }
 
+int64_t Shape::elementBytes() const {
+  return cast<ShapedType>(input.getType()).getElementType().isInteger(16) ? 2 : 1;
+}
+
 SmallVector<Value> Shape::at(Value n, Value y, Value x, Value o) const {
   if (isa<nn::MatmulOp>(op))
     return rank == 3 ? SmallVector<Value>{n, x, o} : SmallVector<Value>{x, o};
@@ -83,6 +87,7 @@ SmallVector<Value> Shape::at(Value n, Value y, Value x, Value o) const {
 
 Patch::Patch(const Shape &s) {
   perTap = s.groupChannels();
+  hasHalves = s.hasHalves();
   // Positions beside one another are one run when nothing lies between them.
   bool joined = s.groups == 1 && s.dilationX == 1;
   rows = s.kernelHeight;
@@ -91,18 +96,18 @@ Patch::Patch(const Shape &s) {
 }
 
 std::optional<Patch::Tap> Patch::tap(int64_t k) const {
-  int64_t whole = words() * 4, run, byte;
+  int64_t whole = words() * 4, run, element;
   if (k < runs() * whole) {
     run = k / whole;
-    byte = k % whole;
+    element = k % whole;
   } else {
     k -= runs() * whole;
     if (k >= runs() * rest())
       return std::nullopt;
     run = k / rest();
-    byte = whole + k % rest();
+    element = whole + k % rest();
   }
-  return Tap{run / columns, run % columns + byte / perTap, byte % perTap};
+  return Tap{run / columns, run % columns + element / perTap, element % perTap};
 }
 
 Steps Flat::steps(const Shape &s) const {
@@ -133,12 +138,7 @@ Flat dlc::kernels::dsp::flatten(ImplicitLocOpBuilder &b, Value buffer) {
     flat.buffer = buffer;
     return flat;
   }
-  if (type.getLayout().isIdentity()) {
-    SmallVector<ReassociationIndices> all{
-        llvm::to_vector<2>(llvm::seq<int64_t>(0, type.getRank()))};
-    flat.buffer = memref::CollapseShapeOp::create(b, buffer, all);
-    return flat;
-  }
+  // Not a collapse_shape: it folds into loads, as divisions by all sizes.
   int64_t span = 1;
   for (auto [size, stride] : llvm::zip_equal(type.getShape(), flat.strides))
     span += (size - 1) * stride;
@@ -146,7 +146,8 @@ Flat dlc::kernels::dsp::flatten(ImplicitLocOpBuilder &b, Value buffer) {
   if (ShapedType::isDynamic(offset))
     start = memref::ExtractStridedMetadataOp::create(b, buffer).getOffset();
   auto flatType = MemRefType::get({span}, type.getElementType(),
-                                  StridedLayoutAttr::get(b.getContext(), offset, {1}),
+                                  offset == 0 ? MemRefLayoutAttrInterface()
+                                              : StridedLayoutAttr::get(b.getContext(), offset, {1}),
                                   type.getMemorySpace());
   flat.buffer = memref::ReinterpretCastOp::create(
       b, flatType, buffer, start, ArrayRef<OpFoldResult>{b.getIndexAttr(span)},

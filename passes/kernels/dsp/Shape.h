@@ -28,31 +28,40 @@ struct Shape {
   int64_t groupOutputs() const { return outputs / groups; }
   bool isDepthwise() const { return groups > 1 && groups == channels && groups == outputs; }
   bool isWide() const; ///< weights of 16 bits
+  /// Bytes of an element of the input: 1 or 2.
+  int64_t elementBytes() const;
+  bool hasHalves() const { return elementBytes() == 2; }
   /// Indices of a result.
   llvm::SmallVector<mlir::Value> at(mlir::Value n, mlir::Value y, mlir::Value x,
                                     mlir::Value o) const;
 };
 
-/// Steps in bytes to the next batch, row and column of the input.
+/// Steps in elements to the next batch, row and column of the input.
 struct Steps {
   int64_t batch, row, column;
 };
 
-/// The bytes that one result is summed over, as runs of neighbouring bytes, and
-/// the order in which kernels take them: in groups of four, first the whole words
-/// of all runs, then what is left of them. The order depends on the shape only.
+/// The elements that one result is summed over, as runs of neighbours, and the order
+/// in which kernels take them: in groups of four, first the whole groups of all runs,
+/// then what is left of them. The order depends on the shape only.
 struct Patch {
   int64_t rows, columns; ///< runs below and beside one another
-  int64_t length;        ///< bytes of a run
-  int64_t perTap;        ///< bytes of one kernel position
+  int64_t length;        ///< elements of a run
+  int64_t perTap;        ///< elements of one kernel position
+  bool hasHalves;        ///< elements have 16 bits
 
   explicit Patch(const Shape &s);
   int64_t runs() const { return rows * columns; }
-  int64_t words() const { return length / 4; } ///< of a run
+  int64_t words() const { return length / 4; } ///< whole groups of a run
   int64_t rest() const { return length % 4; }
   int64_t groups() const { return runs() * words() + (runs() * rest() + 3) / 4; }
-  int64_t bytes() const { return runs() * length; }
-  /// Where byte k in the order of the kernels lies: kernel position and channel of
+  int64_t elements() const { return runs() * length; }
+  /// The element of a group that is `half` (lower, upper) of its first or second pair:
+  /// SXTB16 makes pairs of bytes 0 and 2, then 1 and 3; halves are pairs as they lie.
+  int64_t inPair(int64_t pair, int64_t half) const {
+    return hasHalves ? 2 * pair + half : 2 * half + pair;
+  }
+  /// Where element k in the order of the kernels lies: kernel position and channel of
   /// the group; nothing for padding up to a whole group.
   struct Tap {
     int64_t y, x, channel;

@@ -1,5 +1,5 @@
 // This file emits products of one row with a matrix: weights are read once and expanded
-// on the way; the row, too, or once before, into scratch (depth 2).
+// on the way; the row, too, unless it has 16 bits, or once before, into scratch (depth 2).
 #include "dialects/ArmDSP/ArmDSP.h"
 #include "passes/kernels/Tile.h"
 #include "passes/kernels/dsp/Dsp.h"
@@ -12,17 +12,31 @@ using namespace dlc::kernels::dsp;
 namespace {
 using Emitter = ImplicitLocOpBuilder;
 
-/// The last, incomplete word of the input; zero where it ends.
-Value partialWord(Emitter &b, Value bytes, int64_t from, int64_t count) {
+/// A word of the input of which only `count` elements are left; zero where it ends.
+Value partialWord(Emitter &b, Value elements, int64_t from, int64_t count) {
+  int64_t bits = cast<MemRefType>(elements.getType()).getElementTypeBitWidth();
   Value word;
   for (int64_t i = 0; i < count; ++i) {
-    Value v = memref::LoadOp::create(b, bytes, index(b, from + i));
+    Value v = memref::LoadOp::create(b, elements, index(b, from + i));
     v = arith::ExtUIOp::create(b, b.getI32Type(), v);
-    Value by = arith::ConstantOp::create(b, b.getI32IntegerAttr(8 * i));
+    Value by = arith::ConstantOp::create(b, b.getI32IntegerAttr(bits * i));
     v = i ? arith::ShLIOp::create(b, v, by).getResult() : v;
     word = word ? arith::OrIOp::create(b, word, v).getResult() : v;
   }
-  return word;
+  return word ? word : arith::ConstantOp::create(b, b.getI32IntegerAttr(0)).getResult();
+}
+
+/// Two pairs of the input from element `at` on, of which `count` are left.
+std::array<Value, 2> loadPairs(Emitter &b, const Shape &s, Value input, Value at, int64_t count) {
+  auto load = [&](int64_t first, int64_t most) -> Value {
+    if (count >= first + most)
+      return dlc::arm_dsp::LoadOp::create(b, input, offsetBy(b, at, first));
+    return partialWord(b, input, *getConstantIntValue(at) + first, count - first);
+  };
+  if (s.hasHalves())
+    return {load(0, 2), load(2, 2)};
+  Value word = load(0, 4);
+  return {dlc::arm_dsp::Sxtb16Op::create(b, word, 0), dlc::arm_dsp::Sxtb16Op::create(b, word, 8)};
 }
 } // namespace
 
@@ -69,13 +83,11 @@ void dlc::kernels::dsp::emitVector(const Shape &s, nn::KernelAttr kernel, Value 
                                      : input.buffer;
 
   // The products of one group of four with `count` rows.
-  auto step = [&](Emitter &qb, Value x, Value weight, int64_t count, ValueRange carried) {
+  auto step = [&](Emitter &qb, std::array<Value, 2> pairs, Value weight, int64_t count,
+                  ValueRange carried) {
     SmallVector<Value> sums(carried.begin(), carried.end()), w;
     for (int64_t i = 0; i < count * words; ++i)
       w.push_back(memref::LoadOp::create(qb, panels.words, offsetBy(qb, weight, i)));
-    Value pairs[2];
-    for (int64_t half = 0; half < 2; ++half)
-      pairs[half] = dlc::arm_dsp::Sxtb16Op::create(qb, x, half * 8);
     for (int64_t r = 0; r < count; ++r)
       for (int64_t half = 0; half < 2; ++half) {
         Value pair = s.isWide() ? w[2 * r + half]
@@ -97,8 +109,8 @@ void dlc::kernels::dsp::emitVector(const Shape &s, nn::KernelAttr kernel, Value 
         SmallVector<Value> inner(carried.begin(), carried.end());
         for (int64_t u = 0; u < count; ++u) {
           Value at = offsetBy(qb, q, u);
-          Value x = dlc::arm_dsp::LoadOp::create(qb, input.buffer, scaled(qb, index(qb, 0), at, 4));
-          inner = step(qb, x, scaled(qb, weight, at, perGroup), run.rows, inner);
+          auto pairs = loadPairs(qb, s, input.buffer, scaled(qb, index(qb, 0), at, 4), 4);
+          inner = step(qb, pairs, scaled(qb, weight, at, perGroup), run.rows, inner);
         }
         return inner;
       };
@@ -114,8 +126,8 @@ void dlc::kernels::dsp::emitVector(const Shape &s, nn::KernelAttr kernel, Value 
       });
       sums = several(ob, index(ob, whole), sums, wholeGroups - whole);
       if (rest) {
-        Value x = partialWord(ob, input.buffer, wholeGroups * 4, rest);
-        sums = step(ob, x, offsetBy(ob, weight, wholeGroups * perGroup), run.rows, sums);
+        auto pairs = loadPairs(ob, s, input.buffer, index(ob, wholeGroups * 4), rest);
+        sums = step(ob, pairs, offsetBy(ob, weight, wholeGroups * perGroup), run.rows, sums);
       }
       SmallVector<Value> results;
       SmallVector<SmallVector<Value>> places;

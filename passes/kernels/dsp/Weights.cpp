@@ -65,16 +65,17 @@ Panels dlc::kernels::dsp::packPanels(ImplicitLocOpBuilder &b, const Shape &s,
         int64_t r = i % run.rows, q = i / run.rows % patch.groups();
         int64_t block = i / run.rows / patch.groups();
         int64_t o = g * s.groupOutputs() + run.first + block * run.rows + r;
-        int32_t w[4];
-        for (int64_t j = 0; j < 4; ++j) {
-          std::optional<Patch::Tap> tap = patch.tap(q * 4 + j);
-          w[j] = tap ? filter.at(*tap, o) : 0;
-        }
+        int32_t w[2][2]; // by pair and half
+        for (int64_t pair = 0; pair < 2; ++pair)
+          for (int64_t half = 0; half < 2; ++half) {
+            std::optional<Patch::Tap> tap = patch.tap(q * 4 + patch.inPair(pair, half));
+            w[pair][half] = tap ? filter.at(*tap, o) : 0;
+          }
         if (s.isWide()) {
-          packed.push_back(pairOf(w[0], w[2]));
-          packed.push_back(pairOf(w[1], w[3]));
+          packed.push_back(pairOf(w[0][0], w[0][1]));
+          packed.push_back(pairOf(w[1][0], w[1][1]));
         } else {
-          packed.push_back(wordOf(w[0], w[1], w[2], w[3]));
+          packed.push_back(wordOf(w[0][0], w[1][0], w[0][1], w[1][1]));
         }
       }
     }

@@ -36,9 +36,9 @@ struct Blocks {
 };
 
 /// Weights in the order in which blocks of outputs read them: block by block, four
-/// bytes of the patch after the other, those of all rows side by side. A word holds
-/// four weights, so that SXTB16 yields the first and third, then the second and
-/// fourth; wide ones take two words in that order.
+/// elements of the patch after the other, those of all rows side by side. A word holds
+/// four weights, so that SXTB16 yields those of the first pair of elements, then those
+/// of the second (see Patch::inPair); wide ones take two words in that order.
 struct Panels {
   llvm::SmallVector<Blocks, 4> blocks;
   int64_t perGroup = 0; ///< words of one group of the convolution
