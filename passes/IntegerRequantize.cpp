@@ -250,10 +250,29 @@ struct Requantizer {
   Value wideRequantized(ImplicitLocOpBuilder &b, Value v, const Wide &wide, int64_t zero,
                         int64_t lo, int64_t hi, Type storage) {
     Type i64 = b.getI64Type();
-    if (!v.getType().isInteger(64))
-      v = arith::ExtSIOp::create(b, i64, v);
-    v = arith::MulIOp::create(b, v, numbers(b, wide.multiplier, i64));
-    v = arith::AddIOp::create(b, v, numbers(b, wide.offset, i64));
+    Value offset = numbers(b, wide.offset, i64);
+    bool isLong = llvm::any_of(wide.multiplier, [](int64_t m) { return m != static_cast<int32_t>(m); });
+    dlc::rt::TargetAttr target = dlc::rt::targetOf(body.block().getParentOp()->getParentOfType<ModuleOp>());
+    if (isLong && !v.getType().isInteger(64) && target && target.getIndexBits() == 32) {
+      // m = high * 2^32 + low with low signed: SMLAL and MLA, where LLVM takes six
+      // instructions for a product of 64 bits.
+      v = toI32(b, v);
+      SmallVector<int64_t> low, high;
+      for (int64_t m : wide.multiplier) {
+        low.push_back(static_cast<int32_t>(m));
+        high.push_back((m - low.back()) >> 32);
+      }
+      Value upper = arith::MulIOp::create(b, v, numbers(b, high, b.getI32Type()));
+      Value word = arith::ConstantOp::create(b, b.getI64IntegerAttr(32));
+      upper = arith::ShLIOp::create(b, arith::ExtUIOp::create(b, i64, upper), word);
+      v = arith::MulIOp::create(b, arith::ExtSIOp::create(b, i64, v), numbers(b, low, i64));
+      v = arith::AddIOp::create(b, arith::AddIOp::create(b, v, offset), upper);
+    } else {
+      if (!v.getType().isInteger(64))
+        v = arith::ExtSIOp::create(b, i64, v);
+      v = arith::MulIOp::create(b, v, numbers(b, wide.multiplier, i64));
+      v = arith::AddIOp::create(b, v, offset);
+    }
     return roundedEven(b, v, wide.shift, wide.tie, zero, lo, hi, storage);
   }
 

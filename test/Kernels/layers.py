@@ -1,12 +1,12 @@
 """Compares integer kernels with the plain loops, layer by layer, on a Cortex-M in QEMU.
 
 usage: layers.py SOURCE_DIR BUILD_DIR WORK_DIR [--target=T] [--random=N] [--seed=S] [--layer=SPEC]...
-                 [--cpp=COMPILER] [--elf=FILE] [-Osize]
+                 [--cpp=COMPILER] [--elf=FILE] [-Osize] [--activations=BITS]
 
 A module with one convolution or product for each layer goes through the stages twice: as it is, and for a
 target without the kernels. Both objects run on the same random inputs; every byte must be equal, and so
 must those of the C++ when a compiler is named. SPEC: conv HxWxC k=KHxKW o=O s=SYxSX d=DYxDX g=G p=T,L,B,R
-w=BITS e=EPILOGUE, or matmul MxK o=N; `fc` etc. need nothing else.
+w=BITS a=BITS acc=BITS e=EPILOGUE, or matmul MxK o=N; bits are those of weights, activations and sums.
 """
 
 import argparse
@@ -52,6 +52,21 @@ EPILOGUES = {  # result type, operands beside bias and factor, body
     %v = arith.maxsi %u, %min : i32
     %w = arith.minsi %v, %max : i32
     %q = arith.trunci %w : i32 to i8"""),
+    "wide": ("i16", [], """
+    %s = arith.addi %acc, %b : ACC
+    %x = arith.SEXT %s : ACC to i64
+    %y = arith.extsi %m : i32 to i64
+    %p = arith.muli %x, %y : i64
+    %off = arith.constant 123456789012 : i64
+    %t = arith.addi %p, %off : i64
+    %shift = arith.constant 38 : i64
+    %u = arith.shrsi %t, %shift : i64
+    %v = arith.trunci %u : i64 to i32
+    %min = arith.constant -32768 : i32
+    %max = arith.constant 32767 : i32
+    %v1 = arith.maxsi %v, %min : i32
+    %w = arith.minsi %v1, %max : i32
+    %q = arith.trunci %w : i32 to i16"""),
     "sum": ("i32", [], "\n    %t = arith.addi %acc, %b : i32\n    %q = arith.xori %t, %m : i32"),
     "float": ("f32", [], """
     %s = arith.addi %acc, %b : i32
@@ -59,7 +74,6 @@ EPILOGUES = {  # result type, operands beside bias and factor, body
     %c = arith.constant 1.5e-3 : f32
     %q = arith.mulf %f, %c : f32"""),
 }
-C_TYPES = {"i8": "int8_t", "i32": "int32_t", "f32": "float"}
 TARGET_OF = re.compile(r"rt\.target = (#rt\.target<.*?>)[,}]")
 
 
@@ -79,8 +93,15 @@ class Layer:
         self.input = [int(v) for v in words[1].split("x")]
         self.outputs = int(fields["o"])
         self.bits = int(fields.get("w", "8"))
+        self.activation = "i" + fields.get("a", "8")
+        self.accumulator = "i" + fields.get("acc", "32")
         self.epilogue = fields.get("e", "requant")
         self.type, self.more, self.body = EPILOGUES[self.epilogue]
+        is64 = self.accumulator == "i64"
+        if is64 and self.epilogue != "wide":
+            sys.exit("sums of 64 bits have the epilogue wide")
+        self.body = self.body.replace("%x = arith.SEXT %s : ACC to i64", "%x = arith.addi %s, %s : i64" if is64 else
+                                      "%x = arith.extsi %s : i32 to i64").replace("ACC", self.accumulator)
         if self.kind == "matmul":
             self.out = self.input[:-1] + [self.outputs]
             self.filter = [self.input[-1], self.outputs]
@@ -113,38 +134,39 @@ class Layer:
         count = 1
         for v in self.filter:
             count *= v
-        limit = 127 if self.bits == 8 else 255
+        limit = 127 if self.bits == 8 else 32767 if self.accumulator == "i64" else 255
         # As hexadecimal bytes: quick to read, also when large.
         data = b"".join(rng.randint(-limit, limit).to_bytes(self.bits // 8, "little", signed=True) for _ in range(count))
         add("%%w%d = arith.constant dense<\"0x%s\"> : %s" % (n, data.hex().upper(), tensor(self.filter, weight)) if count > 1 else
             "%%w%d = arith.constant dense<%d> : %s" % (n, int.from_bytes(data, "little", signed=True), tensor(self.filter, weight)))
         channel = tensor([self.outputs], "i32")
-        for name, low, high in (("b", -3000, 3000), ("m", 1 << 24, 1 << 26)):
-            add("%%%s%d = arith.constant dense<[%s]> : %s" % (name, n, ", ".join(str(rng.randint(low, high)) for _ in range(self.outputs)), channel))
+        biases = tensor([self.outputs], self.accumulator)
+        for name, low, high, type in (("b", -3000, 3000, biases), ("m", 1 << 24, 1 << 26, channel)):
+            add("%%%s%d = arith.constant dense<[%s]> : %s" % (name, n, ", ".join(str(rng.randint(low, high)) for _ in range(self.outputs)), type))
         source = "%%x%d" % n
         if conv and any(self.pads):
             rank = len(self.kernel)
             padded = [1] + self.padded + [self.input[-1]]
-            add("%%zp%d = arith.constant %d : i8" % (n, rng.randint(-128, 127)))
+            add("%%zp%d = arith.constant %d : %s" % (n, rng.randint(-128, 127) * (1 if self.activation == "i8" else 256), self.activation))
             add("%%p%d = tensor.pad %s low[0, %s, 0] high[0, %s, 0] {" % (n, source, ", ".join(map(str, self.pads[:rank])), ", ".join(map(str, self.pads[rank:]))))
             add("^bb0(%s):" % ", ".join("%%i%d_%d: index" % (n, d) for d in range(rank + 2)))
-            add("  tensor.yield %%zp%d : i8\n} : %s to %s" % (n, tensor(shape, "i8"), tensor(padded, "i8")))
+            add("  tensor.yield %%zp%d : %s\n} : %s to %s" % (n, self.activation, tensor(shape, self.activation), tensor(padded, self.activation)))
             source, shape = "%%p%d" % n, padded
         add("%%e%d = tensor.empty() : %s" % (n, tensor(self.out, self.type)))
         extra = "".join(", %%r%d" % n for _ in self.more)
         types = "".join(", " + tensor(self.out, t) for t in self.more)
         add("%%y%d = nn.%s ins(%s, %%w%d : %s, %s) epilogue(%%b%d, %%m%d%s : %s, %s%s) outs(%%e%d : %s)" % (
-            n, self.kind, source, n, tensor(shape, "i8"), tensor(self.filter, weight), n, n, extra, channel, channel, types,
+            n, self.kind, source, n, tensor(shape, self.activation), tensor(self.filter, weight), n, n, extra, biases, channel, types,
             n, tensor(self.out, self.type)))
         if conv:
             array = lambda v: "array<i64: %s>" % ", ".join(map(str, v))
             add("  attributes {channels_last = true, strides = %s, dilations = %s, group = %d : i64}" % (array(self.strides), array(self.dilations), self.group))
-        add("{\n^bb0(%%acc: i32, %%b: i32, %%m: i32%s):%s\n  nn.yield %%q : %s\n} -> %s" % (
-            "".join(", %%extra0: %s" % t for t in self.more), self.body, self.type, tensor(self.out, self.type)))
+        add("{\n^bb0(%%acc: %s, %%b: %s, %%m: i32%s):%s\n  nn.yield %%q : %s\n} -> %s" % (
+            self.accumulator, self.accumulator, "".join(", %%extra0: %s" % t for t in self.more), self.body, self.type, tensor(self.out, self.type)))
         return "\n".join(lines)
 
     def bytes_of(self, shape, type):
-        count = {"i8": 1, "i32": 4, "f32": 4}[type]
+        count = {"i8": 1, "i16": 2, "i32": 4, "f32": 4}[type]
         for v in shape:
             count *= v
         return count
@@ -152,16 +174,19 @@ class Layer:
     def arguments(self, n):
         tensor = lambda shape, type: "tensor<%s%s>" % ("".join("%dx" % v for v in shape), type)
         shape = ([1] if self.kind == "conv" else []) + self.input
-        return [("x%d" % n, tensor(shape, "i8"), self.bytes_of(shape, "i8"))] + [
+        return [("x%d" % n, tensor(shape, self.activation), self.bytes_of(shape, self.activation))] + [
             ("r%d" % n, tensor(self.out, t), self.bytes_of(self.out, t)) for t in self.more]
 
     def result(self, n):
         return ("tensor<%s%s>" % ("".join("%dx" % v for v in self.out), self.type), self.bytes_of(self.out, self.type))
 
 
-def random_layer(rng):
-    epilogue = rng.choice(["requant"] * 4 + ["residual", "sum", "float"])
-    tail = " w=%d e=%s" % (rng.choice([8, 8, 8, 16]), epilogue)
+def random_layer(rng, activations):
+    if activations == 16:
+        tail = " a=16 " + rng.choice(["w=8 e=wide"] * 3 + ["w=8 e=requant", "w=8 e=float", "w=16 e=wide", "w=8 e=wide acc=64", "w=16 e=wide acc=64"])
+    else:
+        epilogue = rng.choice(["requant"] * 4 + ["residual", "sum", "float"])
+        tail = " w=%d e=%s" % (rng.choice([8, 8, 8, 16]), epilogue)
     if rng.random() < 0.25:
         return "matmul %dx%d o=%d" % (rng.choice([1, 1, 2, 3, 5]), rng.randint(1, 70), rng.randint(1, 20)) + tail
     kind = rng.choice(["general", "general", "depthwise", "depthwise", "grouped", "line"])
@@ -169,7 +194,7 @@ def random_layer(rng):
         w, k, d, s = rng.randint(4, 12), rng.randint(1, 4), rng.randint(1, 2), rng.randint(1, 2)
         p = [rng.randint(0, 2), rng.randint(0, 2)]
         if w + sum(p) < (k - 1) * d + 1:
-            return random_layer(rng)
+            return random_layer(rng, activations)
         c = rng.randint(1, 9)
         g = c if rng.random() < 0.4 else 1
         return "conv %dx%d k=%d o=%d s=%d d=%d g=%d p=%d,%d" % (w, c, k, c if g > 1 else rng.randint(1, 8), s, d, g, *p) + tail
@@ -179,7 +204,7 @@ def random_layer(rng):
     sy, sx = rng.choice([1, 1, 2, 3]), rng.choice([1, 1, 2, 3])
     p = [rng.randint(0, 2) for _ in range(4)]
     if h + p[0] + p[2] < (kh - 1) * dy + 1 or w + p[1] + p[3] < (kw - 1) * dx + 1:
-        return random_layer(rng)
+        return random_layer(rng, activations)
     if kind == "general":
         c, o, g = rng.randint(1, 17), rng.randint(1, 14), 1
     elif kind == "depthwise":
@@ -198,13 +223,14 @@ def main():
     parser.add_argument("--target", default="cortex-m4")
     parser.add_argument("--random", type=int, default=0)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--activations", type=int, choices=[8, 16], default=8)
     parser.add_argument("--layer", action="append", default=[])
     parser.add_argument("--cpp")
     parser.add_argument("--elf")
     parser.add_argument("-O", dest="optimize", default="speed")
     args = parser.parse_args()
     rng = random.Random(args.seed)
-    specs = args.layer + [random_layer(rng) for _ in range(args.random)]
+    specs = args.layer + [random_layer(rng, args.activations) for _ in range(args.random)]
     layers = [Layer(spec) for spec in specs]
     os.makedirs(args.work, exist_ok=True)
     path = lambda name: os.path.join(args.work, name)
@@ -219,7 +245,7 @@ def main():
         inputs = [a for n, l in enumerate(layers) for a in l.arguments(n)]
         results = [l.result(n)[0] for n, l in enumerate(layers)]
         body = random.Random(args.seed)
-        dtype = lambda t: {"i8": "int8", "i32": "int32", "f32": "float32"}[t.rstrip(">").split("x")[-1]]
+        dtype = lambda t: {"i8": "int8", "i16": "int16", "i32": "int32", "f32": "float32"}[t.rstrip(">").split("x")[-1]]
         kinds = lambda names, types: ", ".join('{name = "%s", dtype = "%s", type = %s}' % (n, dtype(t), t) for n, t in zip(names, types))
         text = 'module attributes {rt.name = "%s", rt.optimize = "%s", rt.requant = "onnx", rt.target = %s} {\n' % (name, args.optimize, target)
         text += "func.func @%s(%s) -> (%s) attributes {rt.inputs = [%s], rt.outputs = [%s]} {\n" % (
