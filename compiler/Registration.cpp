@@ -8,6 +8,7 @@
 #include "dialects/RT/RT.h"
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllExtensions.h"
+#include "passes/compress/CompressPasses.h"
 #include "passes/memory/RowPasses.h"
 
 void dlc::registerDialects(mlir::DialectRegistry &registry) {
@@ -21,4 +22,5 @@ void dlc::registerDialects(mlir::DialectRegistry &registry) {
 void dlc::registerAllPasses() {
   registerDlcPasses();
   registerDlcRowPasses();
+  registerDlcCompressPasses();
 }

@@ -3,6 +3,7 @@
 
 #include "passes/Passes.h"
 #include "passes/Pipelines.h"
+#include "passes/compress/CompressPasses.h"
 #include "passes/memory/RowPasses.h"
 
 #include "mlir/Conversion/Passes.h"
@@ -96,6 +97,8 @@ static void buildKernels(OpPassManager &pm) {
   pm.addPass(memref::createFoldMemRefAliasOpsPass());
   pm.addPass(createLoopInvariantCodeMotionPass());
   pm.addPass(createLowerAffinePass());
+  // Every read of a constant is a load by now.
+  pm.addPass(dlc::createCompressConstants());
   // Last: what is left of the math dialect is an instruction of the target, and
   // small floats are storage.
   pm.addPass(dlc::createExpandMath());

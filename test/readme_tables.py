@@ -37,7 +37,7 @@ def operators(args):
 def passes(args):
     doc = "".join(
         output_of(args.llvm_tools / "mlir-tblgen", "-gen-pass-doc", ROOT / "passes" / file, f"-I{args.llvm_tools}/../include", f"-I{ROOT}")
-        for file in ("Passes.td", "memory/RowPasses.td")
+        for file in ("Passes.td", "compress/CompressPasses.td", "memory/RowPasses.td")
     )
     text = "| pass | does |\n| --- | --- |\n"
     for name, summary in sorted(re.findall(r"^### `-(\S+)`\n\n_(.*)_$", doc, re.M)):

@@ -325,7 +325,9 @@ LogicalResult Printer::checkType(Operation &op, Type type) {
                              "been lowered, found " +
                                  llvm::Twine(debugString(type)));
     unsigned bits = vector.getElementType().isInteger(1) ? 0 : width(vector.getElementType());
-    if (vector.isScalable() ? bits != 0 && lanes * bits != 128
+    // Narrower integers lie in registers of wider lanes, as SVE's extending loads leave them.
+    bool isWidened = vector.getElementType().isInteger() && lanes * bits < 128;
+    if (vector.isScalable() ? bits != 0 && lanes * bits != 128 && !isWidened
                             : (lanes & (lanes - 1)) != 0)
       return unsupported(op, llvm::Twine("found ") + debugString(type) +
                                  (vector.isScalable()
@@ -387,6 +389,8 @@ std::string Printer::vectorName(VectorType type) {
   if (type.isScalable()) {
     if (element.isInteger(1))
       return "svbool_t";
+    if (element.isInteger())
+      bits = 128 / type.getNumElements();
     return (isa<FloatType>(element) && bits != 16 ? "svfloat"
             : isa<FloatType>(element)             ? "svuint"
                                                   : "svint") +

@@ -165,6 +165,7 @@ private:
   mlir::LogicalResult printVector(mlir::Operation &op);
   mlir::LogicalResult printReduction(mlir::vector::ReductionOp op);
   mlir::LogicalResult printScalable(mlir::Operation &op);
+  mlir::LogicalResult printNarrowScalable(mlir::Operation &op);
   Expr mask(mlir::Value v, unsigned bits);
   Expr signedVector(mlir::Value v);
   Expr splat(mlir::VectorType type, Expr scalar);

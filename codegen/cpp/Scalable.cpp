@@ -14,6 +14,42 @@ static std::string suffixOf(Type element, unsigned bits, bool isUnsigned = false
          std::to_string(bits);
 }
 
+/// Integers narrower than their lanes: what loads them extends them.
+LogicalResult Printer::printNarrowScalable(Operation &op) {
+  Value result = op.getResult(0);
+  auto type = mlir::cast<VectorType>(result.getType());
+  unsigned lanes = 128 / type.getNumElements();
+  std::string suffix = "s" + std::to_string(lanes), all = "svptrue_b" + std::to_string(lanes) + "()";
+  auto load = [&](Expr mask, Value base, ValueRange indices) {
+    if (width(type) > 32)
+      return unsupported(op, "on scalable vectors");
+    const char *from = width(type) == 8 ? "b_" : width(type) == 16 ? "h_" : "w_";
+    Expr e = call("svld1s" + (from + suffix), {mask, element(base, indices, true)});
+    e.readsMemory = true;
+    define(result, e);
+    return success();
+  };
+  if (auto constant = dyn_cast<arith::ConstantOp>(op))
+    if (auto splatted = dyn_cast<SplatElementsAttr>(constant.getValue())) {
+      int64_t value = splatted.getSplatValue<APInt>().getSExtValue();
+      exprs[result] = call("svdup_" + suffix, {{std::to_string(value)}});
+      return success();
+    }
+  if (auto plain = dyn_cast<vector::LoadOp>(op))
+    return load({all}, plain.getBase(), plain.getIndices());
+  if (auto masked = dyn_cast<vector::MaskedLoadOp>(op);
+      masked && matchPattern(masked.getPassThru(), m_Zero()))
+    return load(simple(masked.getMask()), masked.getBase(), masked.getIndices());
+  bool isSigned = isa<arith::ExtSIOp>(op);
+  if (isSigned || isa<arith::ExtUIOp>(op)) {
+    Expr v = expr(op.getOperand(0));
+    int64_t mask = (int64_t(1) << width(op.getOperand(0).getType())) - 1;
+    define(result, isSigned ? v : call("svand_x", {{all}, v, {std::to_string(mask)}}));
+    return success();
+  }
+  return unsupported(op, "on scalable vectors narrower than a register");
+}
+
 LogicalResult Printer::printScalable(Operation &op) {
   scalable = true;
   Value result = op.getNumResults() == 1 ? op.getResult(0) : Value();
@@ -32,6 +68,12 @@ LogicalResult Printer::printScalable(Operation &op) {
       lanes = other;
   if (!lanes)
     return unsupported(op);
+  auto isNarrow = [&](VectorType v) {
+    return v && v.isScalable() && v.getElementType().isInteger() && !v.getElementType().isInteger(1) &&
+           v.getNumElements() * width(v) < 128;
+  };
+  if (isNarrow(type) || (op.getNumOperands() == 1 && isNarrow(vectorOf(op.getOperand(0)))))
+    return printNarrowScalable(op);
   bool isMask = lanes.getElementType().isInteger(1);
   unsigned bits = isMask ? 128 / lanes.getNumElements() : width(lanes);
   Type element = lanes.getElementType();
@@ -67,7 +109,13 @@ LogicalResult Printer::printScalable(Operation &op) {
       return put(mlir::cast<IntegerAttr>(value).getValue().isZero() ? "svpfalse_b"
                                                               : all.substr(0, all.size() - 2),
                  {});
-    return put("svdup_" + suffix, {literal(value, element)});
+    Expr e = call("svdup_" + suffix, {literal(value, element)});
+    // What masked loads leave in the other lanes is zero anyway.
+    if (llvm::all_of(result.getUsers(), [&](Operation *user) { return isa<vector::MaskedLoadOp>(user); }))
+      exprs[result] = e;
+    else
+      define(result, e);
+    return success();
   }
   if (auto load = dyn_cast<vector::LoadOp>(op); load && !isMask) {
     Expr e = call("svld1_" + suffix, {{all}, this->element(load.getBase(), load.getIndices(), true)});
