@@ -278,6 +278,53 @@ struct HoistQuantize : OpRewritePattern<QuantizeOp> {
   }
 };
 
+/// A loop that writes slices of a tensor which is quantized as a whole after it: each
+/// slice is quantized.
+struct HoistQuantizeIntoLoop : OpRewritePattern<QuantizeOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(QuantizeOp op, PatternRewriter &rewriter) const override {
+    auto result = dyn_cast<OpResult>(op.getInput());
+    auto loop = result ? dyn_cast<scf::ForOp>(result.getOwner()) : scf::ForOp();
+    if (!loop || !result.hasOneUse() || !op.isPerTensor())
+      return failure();
+    unsigned number = result.getResultNumber();
+    BlockArgument carried = loop.getRegionIterArg(number);
+    Value init = loop.getInitArgs()[number];
+    auto fill = init.getDefiningOp<linalg::FillOp>();
+    auto value = fill ? floatConstant(fill.getInputs()[0]) : std::nullopt;
+    if (!carried.hasOneUse() || !(value || init.getDefiningOp<tensor::EmptyOp>()))
+      return failure();
+    auto insert = dyn_cast<tensor::InsertSliceOp>(*carried.getUsers().begin());
+    if (!insert || insert.getDest() != carried || !insert->hasOneUse() ||
+        insert->getUses().begin()->getOwner() != loop.getBody()->getTerminator() ||
+        insert->getUses().begin()->getOperandNumber() != number)
+      return failure();
+    Location loc = op.getLoc();
+    Type element = getElementTypeOrSelf(op.getType());
+    auto type = cast<RankedTensorType>(carried.getType()).clone(element);
+    rewriter.setInsertionPoint(loop);
+    Value start = tensor::EmptyOp::create(rewriter, loc, tensor::getMixedSizes(rewriter, loc, init), element);
+    if (value) {
+      double q = std::nearbyint(static_cast<float>(*value) / static_cast<float>(op.getScales()[0])) + op.getZeroPoints()[0];
+      q = std::clamp<double>(q, static_cast<int64_t>(op.getLo()), static_cast<int64_t>(op.getHi()));
+      Value number = arith::ConstantOp::create(
+          rewriter, loc, rewriter.getIntegerAttr(element, static_cast<int64_t>(q)));
+      start = linalg::FillOp::create(rewriter, loc, number, start).getResult(0);
+    }
+    rewriter.setInsertionPoint(insert);
+    Value source = quantize(rewriter, loc, insert.getSource(), op, {});
+    rewriter.modifyOpInPlace(loop, [&] {
+      loop.getInitArgsMutable()[number].set(start);
+      carried.setType(type);
+      result.setType(type);
+    });
+    rewriter.replaceOpWithNewOp<tensor::InsertSliceOp>(insert, source, carried, insert.getMixedOffsets(),
+                                                       insert.getMixedSizes(), insert.getMixedStrides());
+    rewriter.replaceOp(op, result);
+    return success();
+  }
+};
+
 struct SinkDequantize : dlc::impl::SinkDequantizeBase<SinkDequantize> {
   void runOnOperation() override {
     // Signs first: an unsigned padding in between would keep two flips apart.
@@ -288,7 +335,8 @@ struct SinkDequantize : dlc::impl::SinkDequantizeBase<SinkDequantize> {
     RewritePatternSet patterns(&getContext());
     patterns.add<Cancel, SinkTranspose,
                  SinkUnary<tensor::CollapseShapeOp>, SinkUnary<tensor::ExpandShapeOp>,
-                 SinkUnary<tensor::ExtractSliceOp>, SinkPad, SinkInsertSlice, HoistQuantize>(
+                 SinkUnary<tensor::ExtractSliceOp>, SinkPad, SinkInsertSlice, HoistQuantize,
+                 HoistQuantizeIntoLoop>(
         &getContext());
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
       return signalPassFailure();

@@ -11,14 +11,13 @@ using namespace dlc::cpp;
 // appear in casts only, for GCC and Clang define them differently.
 
 static std::string laneName(Type type) {
-  Type element = getElementTypeOrSelf(type);
-  return (isa<FloatType>(element) ? "f" : "s") + std::to_string(element.getIntOrFloatBitWidth());
+  return "s" + std::to_string(getElementTypeOrSelf(type).getIntOrFloatBitWidth());
 }
 
 /// `v` as the signed type of arm_mve.h.
 Expr Printer::mveVector(Value v) {
   auto type = cast<VectorType>(v.getType());
-  std::string name = (isa<FloatType>(type.getElementType()) ? "float" : "int") + std::to_string(width(type)) + "x" +
+  std::string name = "int" + std::to_string(width(type)) + "x" +
                      std::to_string(type.getNumElements()) + "_t";
   return vectorCast(name, expr(v));
 }
@@ -115,11 +114,7 @@ LogicalResult Printer::printMve(Operation &op) {
     unsigned bits = load.getWords() ? 32 : width(memory);
     std::string size = bits == 8 ? "b" : bits == 16 ? "h" : "w";
     std::string lanes = load.getWords() ? "s32" : laneName(type);
-    bool zeroes = load.getZeroes() && bits < width(type);
-    if (zeroes)
-      lanes[0] = 'u';
-    std::string pointer =
-        isa<FloatType>(memory) ? "(const float *)" : std::string(zeroes ? "(const uint" : "(const int") + std::to_string(bits) + "_t *)";
+    std::string pointer = "(const int" + std::to_string(bits) + "_t *)";
     Expr address = element(load.getBase(), load.getIndices(), true);
     address = {pointer + paren(address, Prec::Unary), Prec::Unary};
     Expr e = load.getFirst() ? call("__arm_vldr" + size + "q_z_" + lanes,
@@ -137,8 +132,7 @@ LogicalResult Printer::printMve(Operation &op) {
     std::string source = mveVector(store.getValue()).text;
     Expr address = element(store.getBase(), store.getIndices(), true);
     std::string target =
-        (isa<FloatType>(memory) ? "(float *)" : "(int" + std::to_string(bits) + "_t *)") +
-        paren(address, Prec::Unary);
+        "(int" + std::to_string(bits) + "_t *)" + paren(address, Prec::Unary);
     std::string first =
         store.getFirst() ? ", " + predicate(store.getFirst(), type).text : std::string();
     flushReads();

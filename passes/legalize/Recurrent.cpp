@@ -1,4 +1,6 @@
 // This file lowers RNN, GRU and LSTM to a loop over time.
+#include "passes/legalize/Recurrent.h"
+
 #include "passes/legalize/OpTable.h"
 #include "passes/legalize/Reductions.h"
 #include "passes/legalize/Scalar.h"
@@ -7,25 +9,6 @@
 
 using namespace mlir;
 using namespace dlc::legalize;
-
-namespace {
-/// An activation with its parameters.
-struct Activation {
-  std::string name;
-  double alpha, beta;
-};
-
-/// Attributes and inputs that the three operators share.
-struct Recurrence {
-  int64_t hidden, directions, gates;
-  bool reverse = false, batchFirst = false;
-  std::optional<double> clip;
-  SmallVector<Activation> activations; ///< per direction, concatenated
-  Value x, w, r, b, lengths, initialH, initialC, peepholes;
-  Type element;
-  OpFoldResult time, batch;
-};
-} // namespace
 
 static FailureOr<Value> apply(Node &n, Value x, const Activation &f,
                               std::optional<double> clip = {}) {
@@ -174,8 +157,7 @@ static FailureOr<Recurrence> read(Node &n, int64_t gates, ArrayRef<StringRef> de
 }
 
 
-/// t[d, ...] without its first dimension.
-static Value pick(Node &n, Value t, int64_t d) {
+Value dlc::legalize::pick(Node &n, Value t, int64_t d) {
   SmallVector<OpFoldResult> sizes = n.sizes(t), offsets(sizes.size(), n.b.getIndexAttr(0));
   offsets[0] = n.b.getIndexAttr(d);
   sizes[0] = n.b.getIndexAttr(1);
@@ -204,16 +186,14 @@ static FailureOr<Value> product(Node &n, Value x, Value y, Type element) {
   });
 }
 
-/// One time step: gates from the input part (x W^T + b, [N, G*H]) and states.
-using Step = llvm::function_ref<LogicalResult(Node &, Value input, SmallVector<Value> &states)>;
-
 /// `next` where the sequence is not over at time t, else `before`.
 static Value keepWhenOver(Node &n, const Recurrence &q, Value t, Value next, Value before,
                           Value over) {
   if (!q.lengths)
     return next;
   Type lengthType = getElementTypeOrSelf(q.lengths.getType());
-  return n.generate(n.sizes(next), q.element, [&](ImplicitLocOpBuilder &b, ValueRange at) -> Value {
+  Type element = getElementTypeOrSelf(next.getType());
+  return n.generate(n.sizes(next), element, [&](ImplicitLocOpBuilder &b, ValueRange at) -> Value {
     Value length = Node::castScalar(b, extract(b, q.lengths, at[0]), lengthType, b.getI64Type());
     Value limit = arith::IndexCastOp::create(b, b.getIndexType(), length);
     Value live = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, t, limit);
@@ -222,20 +202,23 @@ static Value keepWhenOver(Node &n, const Recurrence &q, Value t, Value next, Val
   });
 }
 
+/// inputs[t] of [T, N, C].
+static Value inputAt(Node &n, Value inputs, Value t) {
+  SmallVector<OpFoldResult> sizes = n.sizes(inputs), offsets(3, n.b.getIndexAttr(0));
+  offsets[0] = t;
+  sizes[0] = n.b.getIndexAttr(1);
+  return n.dropDims(n.slice(inputs, offsets, sizes), {0});
+}
+
 /// Runs one direction. Results: Y [T, N, H] and the final states [N, H].
-static FailureOr<SmallVector<Value>> run(Node &n, const Recurrence &q, int64_t d,
-                                         SmallVector<Value> states, Step step) {
+static FailureOr<SmallVector<Value>> run(Node &n, const Recurrence &q, const RecurrentForm &form,
+                                         int64_t d) {
   // All input products at once, before the loop.
-  Value w = n.transpose(pick(n, q.w, d), {1, 0});
-  SmallVector<OpFoldResult> flat{n.mul(q.time, q.batch), n.size(q.x, 2)};
-  Value inputs = n.matmul(n.reshape(q.x, flat), w, q.element);
-  int64_t rows = q.gates * q.hidden;
-  SmallVector<OpFoldResult> cube{q.time, q.batch, n.b.getIndexAttr(rows)};
-  inputs = n.reshape(inputs, cube);
+  Value inputs = form.project(d);
   SmallVector<OpFoldResult> ySizes{q.time, q.batch, n.b.getIndexAttr(q.hidden)};
-  Value y = n.fill(ySizes, n.scalar(q.element, 0.0));
-  SmallVector<Value> carried{y};
-  llvm::append_range(carried, states);
+  SmallVector<Value> carried{n.fill(ySizes, n.scalar(q.element, 0.0))};
+  for (unsigned s = 0; s < form.states; ++s)
+    carried.push_back(form.initial(d, s));
   Value zero = n.index(0), one = n.index(1), end = n.index(q.time);
   bool backwards = q.reverse || d == 1;
   bool bad = false;
@@ -246,16 +229,16 @@ static FailureOr<SmallVector<Value>> run(Node &n, const Recurrence &q, int64_t d
     Value t = loop.getInductionVar();
     if (backwards)
       t = arith::SubIOp::create(n.b, arith::SubIOp::create(n.b, end, one), t);
-    SmallVector<OpFoldResult> offsets{t, n.b.getIndexAttr(0), n.b.getIndexAttr(0)};
-    SmallVector<OpFoldResult> sizes{n.b.getIndexAttr(1), q.batch, n.b.getIndexAttr(rows)};
-    Value input = n.dropDims(n.slice(inputs, offsets, sizes), {0});
     SmallVector<Value> before(loop.getRegionIterArgs().drop_front());
     SmallVector<Value> next = before;
-    bad = failed(step(n, input, next));
+    bad = failed(form.step(d, inputs, t, next));
     if (!bad) {
-      Value shown = keepWhenOver(n, q, t, next[0], before[0], n.scalar(q.element, 0.0));
+      Type element = getElementTypeOrSelf(next[0].getType());
+      Value none = isa<FloatType>(element) ? n.scalar(element, 0.0) : n.scalarInt(element, 0);
+      Value shown = form.show(0, keepWhenOver(n, q, t, next[0], before[0], none));
       for (auto [now, old] : llvm::zip_equal(next, before))
         now = keepWhenOver(n, q, t, now, old, Value());
+      SmallVector<OpFoldResult> offsets{t, n.b.getIndexAttr(0), n.b.getIndexAttr(0)};
       SmallVector<OpFoldResult> one3{n.b.getIndexAttr(1), n.b.getIndexAttr(1), n.b.getIndexAttr(1)};
       SmallVector<OpFoldResult> ySlice{n.b.getIndexAttr(1), q.batch, n.b.getIndexAttr(q.hidden)};
       SmallVector<Value> yielded{tensor::InsertSliceOp::create(
@@ -287,39 +270,55 @@ static FailureOr<Value> plus(Node &n, ArrayRef<Value> values, Type element) {
   return sum(n, given, element);
 }
 
-/// Runs all directions with the step that `makeStep` gives and sets the results.
-static LogicalResult
-lowerAll(Node &n, const Recurrence &q, unsigned numStates,
-         llvm::function_ref<LogicalResult(Node &, int64_t d, Value input, SmallVector<Value> &)>
-             step) {
+/// Runs all directions and sets the results.
+static LogicalResult lowerAll(Node &n, const Recurrence &q, const RecurrentForm &form) {
   SmallVector<Value> ys;
-  SmallVector<SmallVector<Value>> finals(numStates);
+  SmallVector<SmallVector<Value>> finals(form.states);
   for (int64_t d = 0; d < q.directions; ++d) {
-    SmallVector<Value> states;
-    SmallVector<OpFoldResult> sizes{q.batch, n.b.getIndexAttr(q.hidden)};
-    for (unsigned s = 0; s < numStates; ++s) {
-      Value given = s == 0 ? q.initialH : q.initialC;
-      Value start = n.empty(sizes, q.element);
-      states.push_back(
-          given ? linalg::CopyOp::create(n.b, pick(n, given, d), start).getResult(0)
-                : n.fill(sizes, n.scalar(q.element, 0.0)));
-    }
-    auto results = run(n, q, d, states, [&](Node &node, Value input, SmallVector<Value> &s) {
-      return step(node, d, input, s);
-    });
+    auto results = run(n, q, form, d);
     if (failed(results))
       return failure();
     ys.push_back(n.expandDims((*results)[0], {1})); // [T, 1, N, H]
-    for (unsigned s = 0; s < numStates; ++s)
-      finals[s].push_back(n.expandDims((*results)[s + 1], {0})); // [1, N, H]
+    for (unsigned s = 0; s < form.states; ++s)
+      if (s == 0 || n.wants(s + 1))
+        finals[s].push_back(n.expandDims(form.show(s, (*results)[s + 1]), {0})); // [1, N, H]
   }
   Value y = n.concat(ys, 1);
   n.set(0, q.batchFirst ? n.transpose(y, {2, 0, 1, 3}) : y);
-  for (unsigned s = 0; s < numStates; ++s) {
+  for (unsigned s = 0; s < form.states && s + 1 < n.numOutputs(); ++s) {
+    if (finals[s].empty())
+      continue;
     Value last = n.concat(finals[s], 0);
     n.set(s + 1, q.batchFirst ? n.transpose(last, {1, 0, 2}) : last);
   }
   return success();
+}
+
+/// Runs all directions in floats with a step of the operator's own.
+static LogicalResult
+lowerAll(Node &n, const Recurrence &q, unsigned numStates,
+         llvm::function_ref<LogicalResult(Node &, int64_t d, Value input, SmallVector<Value> &)>
+             step) {
+  RecurrentForm form;
+  form.states = numStates;
+  form.project = [&](int64_t d) {
+    Value w = n.transpose(pick(n, q.w, d), {1, 0});
+    SmallVector<OpFoldResult> flat{n.mul(q.time, q.batch), n.size(q.x, 2)};
+    Value inputs = n.matmul(n.reshape(q.x, flat), w, q.element);
+    SmallVector<OpFoldResult> cube{q.time, q.batch, n.b.getIndexAttr(q.gates * q.hidden)};
+    return n.reshape(inputs, cube);
+  };
+  form.initial = [&](int64_t d, unsigned s) -> Value {
+    SmallVector<OpFoldResult> sizes{q.batch, n.b.getIndexAttr(q.hidden)};
+    Value given = s == 0 ? q.initialH : q.initialC, start = n.empty(sizes, q.element);
+    return given ? linalg::CopyOp::create(n.b, pick(n, given, d), start).getResult(0)
+                 : n.fill(sizes, n.scalar(q.element, 0.0));
+  };
+  form.step = [&](int64_t d, Value inputs, Value t, SmallVector<Value> &states) {
+    return step(n, d, inputAt(n, inputs, t), states);
+  };
+  form.show = [](unsigned, Value state) { return state; };
+  return lowerAll(n, q, form);
 }
 
 #define DLC_TRY(name, expression)                                                        \
@@ -332,6 +331,8 @@ static LogicalResult lowerRNN(Node &n) {
   auto q = read(n, 1, {"Tanh"});
   if (failed(q))
     return failure();
+  if (auto integers = integerForm(n, *q, false))
+    return lowerAll(n, *q, *integers);
   int64_t h = q->hidden;
   return lowerAll(n, *q, 1, [&](Node &n, int64_t d, Value input, SmallVector<Value> &s) -> LogicalResult {
     Value r = n.transpose(pick(n, q->r, d), {1, 0});
@@ -349,6 +350,8 @@ static LogicalResult lowerGRU(Node &n) {
   auto before = n.i64("linear_before_reset", 0);
   if (failed(q) || failed(before))
     return failure();
+  if (auto integers = integerForm(n, *q, *before != 0))
+    return lowerAll(n, *q, *integers);
   int64_t h = q->hidden;
   Type e = q->element;
   return lowerAll(n, *q, 1, [&](Node &n, int64_t d, Value input, SmallVector<Value> &s) -> LogicalResult {
@@ -393,6 +396,8 @@ static LogicalResult lowerLSTM(Node &n) {
   auto inputForget = n.i64("input_forget", 0);
   if (failed(q) || failed(inputForget))
     return failure();
+  if (auto integers = integerForm(n, *q, *inputForget != 0))
+    return lowerAll(n, *q, *integers);
   int64_t h = q->hidden;
   Type e = q->element;
   return lowerAll(n, *q, 2, [&](Node &n, int64_t d, Value input, SmallVector<Value> &s) -> LogicalResult {

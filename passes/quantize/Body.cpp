@@ -187,6 +187,13 @@ std::optional<std::pair<Numbers, Numbers>> Body::range(Value v) {
     double half = std::ldexp(1.0, type.getWidth() - 1);
     return std::make_pair(Numbers(-half), Numbers(half - 1));
   }
+  // Bounds that a lowering put on a number.
+  APInt lo, hi;
+  auto most = v.getDefiningOp<arith::MinSIOp>();
+  auto least = most ? most.getLhs().getDefiningOp<arith::MaxSIOp>() : arith::MaxSIOp();
+  if (least && matchPattern(most.getRhs(), m_ConstantInt(&hi)) &&
+      matchPattern(least.getRhs(), m_ConstantInt(&lo)))
+    return std::make_pair(Numbers(lo.getSExtValue()), Numbers(hi.getSExtValue()));
   auto arg = dyn_cast<BlockArgument>(v);
   if (!arg || arg.getOwner() != body)
     return std::nullopt;

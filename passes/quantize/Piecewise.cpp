@@ -380,3 +380,30 @@ std::optional<Piecewise> dlc::quantize::findPiecewise(const std::vector<double> 
   auto corrected = search(f, least, most, zero, maxBytes);
   return corrected ? corrected : found;
 }
+
+std::vector<int32_t> dlc::quantize::approximate(const std::function<double(double)> &f,
+                                                double from, double width, int segments,
+                                                int degree, int shift) {
+  std::vector<int32_t> result;
+  int count = degree + 1;
+  for (int s = 0; s < segments; ++s) {
+    // Interpolation where a Chebyshev polynomial is zero, by divided differences.
+    std::vector<double> at(count), value(count), powers(count, 0);
+    for (int i = 0; i < count; ++i) {
+      at[i] = std::cos(M_PI * (2 * i + 1) / (2 * count));
+      value[i] = f(from + width * (s + (at[i] + 1) / 2));
+    }
+    for (int order = 1; order < count; ++order)
+      for (int i = count - 1; i >= order; --i)
+        value[i] = (value[i] - value[i - 1]) / (at[i] - at[i - order]);
+    for (int i = degree; i >= 0; --i) { // powers = powers * (z - at[i]) + value[i]
+      for (int j = degree; j > 0; --j)
+        powers[j] = powers[j - 1] - at[i] * powers[j];
+      powers[0] = value[i] - at[i] * powers[0];
+    }
+    for (int j = 0; j < count; ++j)
+      result.push_back(static_cast<int32_t>(std::clamp(std::round(std::ldexp(powers[j], shift + j)),
+                                                       -0x1p31, 0x1p31 - 1)));
+  }
+  return result;
+}

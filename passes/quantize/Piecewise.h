@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <vector>
 
@@ -44,5 +45,11 @@ std::optional<int64_t> apply(const Piecewise &p, int64_t x);
 /// rest, or one of at most four times its size that is equal for all. Nothing when there is none.
 std::optional<Piecewise> findPiecewise(const std::vector<double> &real, int64_t lowest,
                                        int64_t zero, int64_t lo, int64_t hi, int64_t maxBytes);
+
+/// Coefficients of polynomials of `degree` (at most 6) for `f` on `segments` segments of
+/// width `width` from `from`, lowest power first: C[j] is that of (t * r >> 32) as above,
+/// results have `shift` fraction bits. Each is near the best one there is.
+std::vector<int32_t> approximate(const std::function<double(double)> &f, double from,
+                                 double width, int segments, int degree, int shift);
 
 } // namespace dlc::quantize
