@@ -1,6 +1,7 @@
 // This file turns the LLVM dialect into an optimized LLVM module.
 #include "codegen/LLVMModule.h"
 
+#include "codegen/GatherAddresses.h"
 #include "dialects/RT/RT.h"
 #include "mlir/Target/LLVMIR/Dialect/ArmNeon/ArmNeonToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/ArmSVE/ArmSVEToLLVMIRTranslation.h"
@@ -11,6 +12,7 @@
 #include "llvm/Analysis/TargetLibraryInfo.h"
 #include "llvm/ADT/StringSet.h"
 #include "llvm/Passes/PassBuilder.h"
+#include "llvm/Transforms/Scalar/DCE.h"
 #include "llvm/Transforms/Utils/LoopUtils.h"
 
 using namespace dlc;
@@ -147,6 +149,14 @@ void codegen::optimize(llvm::Module &module, llvm::TargetMachine &machine,
     builder.registerVectorizerStartEPCallback(
         [](llvm::FunctionPassManager &manager, llvm::OptimizationLevel) {
           manager.addPass(KeepLoopsRolled());
+        });
+  if (machine.getTargetTriple().getSubArch() == llvm::Triple::ARMSubArch_v8_1m_mainline)
+    builder.registerOptimizerLastEPCallback(
+        [](llvm::ModulePassManager &manager, llvm::OptimizationLevel, llvm::ThinOrFullLTOPhase) {
+          llvm::FunctionPassManager functions;
+          functions.addPass(GatherAddresses());
+          functions.addPass(llvm::DCEPass());
+          manager.addPass(llvm::createModuleToFunctionPassAdaptor(std::move(functions)));
         });
   llvm::LoopAnalysisManager loops;
   llvm::FunctionAnalysisManager functions;

@@ -112,7 +112,8 @@ SmallVector<Value> lowerLoad(ImplicitLocOpBuilder &b, arm_mve::LoadOp op,
     loaded = LLVM::LoadOp::create(b, narrow, pointer, alignOf(memory));
   }
   if (narrow != type)
-    loaded = LLVM::SExtOp::create(b, type, loaded);
+    loaded = op.getZeroes() ? LLVM::ZExtOp::create(b, type, loaded).getResult()
+                            : LLVM::SExtOp::create(b, type, loaded).getResult();
   return {loaded};
 }
 

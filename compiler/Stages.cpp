@@ -93,6 +93,8 @@ static void buildKernels(OpPassManager &pm) {
   pm.addPass(dlc::createLowerKernels());
   pm.addPass(dlc::createLowerContractions());
   pm.addPass(dlc::createCollapseLoops());
+  pm.addPass(dlc::createPlanVectors());
+  pm.addPass(dlc::createLowerVectors());
   pm.addPass(createConvertLinalgToLoopsPass());
   pm.addPass(memref::createFoldMemRefAliasOpsPass());
   pm.addPass(createLoopInvariantCodeMotionPass());

@@ -603,6 +603,41 @@ def CollapseLoops : Pass<"dlc-collapse-loops", "::mlir::ModuleOp"> {
                            "::mlir::memref::MemRefDialect"];
 }
 
+def PlanVectors : Pass<"dlc-plan-vectors", "::mlir::ModuleOp"> {
+  let summary = "choose the operations that run on vectors of Helium";
+  let description = [{
+    A linalg operation on buffers whose last loop is parallel and walks neighbouring
+    elements, and whose body has only values for which there are vectors, gets an
+    attribute that says how. LLVM's vectorizer does not find upper halves of products,
+    needs tests of addresses at run time, and C++ may be compiled without one.
+
+    ```mlir
+    linalg.generic {...} ins(%x : memref<40xi8>) outs(%y : memref<40xi8>) { ... i32 ... }
+    // becomes
+    linalg.generic {..., nn.kernel = #nn.kernel<kind = "mve_lanes", lanes = 4, ...>} ...
+    ```
+  }];
+  let statistics = [
+    Statistic<"numPlanned", "planned", "operations with a kernel">];
+  let dependentDialects = ["::dlc::nn::NNDialect"];
+}
+
+def LowerVectors : Pass<"dlc-lower-vectors", "::mlir::ModuleOp"> {
+  let summary = "emit the operations that dlc-plan-vectors chose";
+  let description = [{
+    ```mlir
+    scf.for %i = %c0 to %c40 step %c4 {
+      %0 = arm_mve.load %x[%i] : memref<40xi8> -> vector<4xi32>
+      ...
+      arm_mve.store %1, %y[%i] : vector<4xi32>, memref<40xi8>
+    }
+    ```
+  }];
+  let dependentDialects = ["::dlc::arm_mve::ArmMVEDialect", "::mlir::arith::ArithDialect",
+                           "::mlir::memref::MemRefDialect", "::mlir::scf::SCFDialect",
+                           "::mlir::vector::VectorDialect"];
+}
+
 def UnshareInits : Pass<"dlc-unshare-inits", "::mlir::ModuleOp"> {
   let summary = "one empty or filled tensor for each operation that writes to it";
   let description = [{

@@ -11,13 +11,14 @@ using namespace dlc::cpp;
 // appear in casts only, for GCC and Clang define them differently.
 
 static std::string laneName(Type type) {
-  return "s" + std::to_string(getElementTypeOrSelf(type).getIntOrFloatBitWidth());
+  Type element = getElementTypeOrSelf(type);
+  return (isa<FloatType>(element) ? "f" : "s") + std::to_string(element.getIntOrFloatBitWidth());
 }
 
 /// `v` as the signed type of arm_mve.h.
 Expr Printer::mveVector(Value v) {
   auto type = cast<VectorType>(v.getType());
-  std::string name = "int" + std::to_string(width(type)) + "x" +
+  std::string name = (isa<FloatType>(type.getElementType()) ? "float" : "int") + std::to_string(width(type)) + "x" +
                      std::to_string(type.getNumElements()) + "_t";
   return vectorCast(name, expr(v));
 }
@@ -114,7 +115,11 @@ LogicalResult Printer::printMve(Operation &op) {
     unsigned bits = load.getWords() ? 32 : width(memory);
     std::string size = bits == 8 ? "b" : bits == 16 ? "h" : "w";
     std::string lanes = load.getWords() ? "s32" : laneName(type);
-    std::string pointer = "(const int" + std::to_string(bits) + "_t *)";
+    bool zeroes = load.getZeroes() && bits < width(type);
+    if (zeroes)
+      lanes[0] = 'u';
+    std::string pointer =
+        isa<FloatType>(memory) ? "(const float *)" : std::string(zeroes ? "(const uint" : "(const int") + std::to_string(bits) + "_t *)";
     Expr address = element(load.getBase(), load.getIndices(), true);
     address = {pointer + paren(address, Prec::Unary), Prec::Unary};
     Expr e = load.getFirst() ? call("__arm_vldr" + size + "q_z_" + lanes,
@@ -132,7 +137,8 @@ LogicalResult Printer::printMve(Operation &op) {
     std::string source = mveVector(store.getValue()).text;
     Expr address = element(store.getBase(), store.getIndices(), true);
     std::string target =
-        "(int" + std::to_string(bits) + "_t *)" + paren(address, Prec::Unary);
+        (isa<FloatType>(memory) ? "(float *)" : "(int" + std::to_string(bits) + "_t *)") +
+        paren(address, Prec::Unary);
     std::string first =
         store.getFirst() ? ", " + predicate(store.getFirst(), type).text : std::string();
     flushReads();

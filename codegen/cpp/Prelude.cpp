@@ -391,6 +391,9 @@ void Printer::printVectorHelpers(char kind, unsigned bits, int64_t lanes) {
     if (bits * lanes == 128)
       out << "#elif defined(__aarch64__)\n  return (" << type << ")vfmaq_f" << bits
           << "(c, a, b);\n";
+    if (mve && bits * lanes == 128 && bits == 32)
+      out << "#elif defined(__ARM_FEATURE_MVE)\n  return (" << type
+          << ")__arm_vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b);\n";
     if (bits * lanes == 128 || bits * lanes == 256)
       out << "#elif defined(__FMA__)\n  return (" << type << ")_mm"
           << (bits * lanes == 256 ? "256" : "") << "_fmadd_" << (bits == 32 ? "ps" : "pd")
@@ -401,11 +404,23 @@ void Printer::printVectorHelpers(char kind, unsigned bits, int64_t lanes) {
     out << "#else\n  for (int i = 0; i < " << lanes << "; ++i)\n    c[i] = __builtin_fma" << suffix
         << "(a[i], b[i], c[i]);\n  return c;\n#endif\n}\n";
   }
+  auto helium = [&](llvm::StringRef function) {
+    return llvm::StringSwitch<const char *>(bits * lanes == 128 && bits == 32 ? function : "")
+        .Case("floor", "vrndmq")
+        .Case("ceil", "vrndpq")
+        .Case("trunc", "vrndq")
+        .Case("roundeven", "vrndnq")
+        .Default(nullptr);
+  };
   for (const char *function : {"sqrt", "floor", "ceil", "trunc", "roundeven"})
     if (has(function))
       out << one << function << arg << ") {\n"
           << "#if __has_builtin(__builtin_elementwise_" << function << ")\n"
-          << "  return __builtin_elementwise_" << function << "(a);\n#else\n"
+          << "  return __builtin_elementwise_" << function << "(a);\n"
+          << (mve && helium(function) ? "#elif defined(__ARM_FEATURE_MVE)\n  return (" + type + ")__arm_" +
+                                            helium(function) + "_f32((float32x4_t)a);\n"
+                                      : std::string())
+          << "#else\n"
           << "  for (int i = 0; i < " << lanes << "; ++i)\n    a[i] = "
           << (llvm::StringRef(function) == "sqrt" ? std::string("square_root")
                                                   : "__builtin_" + (function + suffix))

@@ -25,8 +25,10 @@ static LogicalResult verifyAccess(Operation *op, MemRefType memory, unsigned ind
                                   Type vector) {
   if (indices != memory.getRank())
     return op->emitOpError("has ") << indices << " indices, expected " << memory.getRank();
-  if (!isa<IntegerType>(memory.getElementType()) || bitsOf(memory) > bitsOf(vector) ||
-      bitsOf(memory) < 8)
+  Type element = memory.getElementType();
+  bool isFloat = isa<FloatType>(getElementTypeOrSelf(vector));
+  if (isFloat ? element != getElementTypeOrSelf(vector)
+              : !isa<IntegerType>(element) || bitsOf(memory) > bitsOf(vector) || bitsOf(memory) < 8)
     return op->emitOpError("cannot move ")
            << vector << " to or from elements of type " << memory.getElementType();
   if (!memory.isLastDimUnitStride())

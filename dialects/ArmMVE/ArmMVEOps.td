@@ -24,7 +24,8 @@ class MVE_Op<string mn, list<Trait> traits = []> : Op<ArmMVE_Dialect, mn, traits
 def MVE_I8 : FixedVectorOfLengthAndType<[16], [I8]>;
 def MVE_I16 : FixedVectorOfLengthAndType<[8], [I16]>;
 def MVE_I32 : FixedVectorOfLengthAndType<[4], [I32]>;
-def MVE_Integers : AnyTypeOf<[MVE_I8, MVE_I16, MVE_I32]>;
+def MVE_F32 : FixedVectorOfLengthAndType<[4], [F32]>;
+def MVE_Any : AnyTypeOf<[MVE_I8, MVE_I16, MVE_I32, MVE_F32]>;
 
 def MVE_VmladavaOp : MVE_Op<"vmladava", [Pure, TypesMatchWith<"result is an accumulator",
     "acc", "result", "$_self">]> {
@@ -79,15 +80,19 @@ def MVE_VqaddOp : MVE_Op<"vqadd", [Pure, SameOperandsAndResultType]> {
 }
 
 def MVE_LoadOp : MVE_Op<"load", [AttrSizedOperandSegments]> {
-  let summary = "a vector, sign-extended when memory is narrower, or its first lanes";
+  let summary = "a vector, extended when memory is narrower, or its first lanes";
   let description = [{
-    With `first` only that many lanes are read; the others are 0. `words` promises
-    an address that is a multiple of 4, for which larger offsets fit in one
-    instruction.
+    With `first` only that many lanes are read; the others are 0. Narrower integers are
+    sign-extended, with `zeroes` zero-extended. `words` promises an address that is a
+    multiple of 4, for which larger offsets fit in one instruction.
   }];
   let arguments = (ins Arg<AnyStridedMemRef, "", [MemRead]>:$base, Variadic<Index>:$indices,
-    Optional<Index>:$first, UnitAttr:$words);
-  let results = (outs MVE_Integers:$result);
+    Optional<Index>:$first, UnitAttr:$words, UnitAttr:$zeroes);
+  let builders = [OpBuilder<(ins "::mlir::Type":$result, "::mlir::Value":$base,
+      "::mlir::ValueRange":$indices, "::mlir::Value":$first, "bool":$words), [{
+    build($_builder, $_state, result, base, indices, first, words, /*zeroes=*/false);
+  }]>];
+  let results = (outs MVE_Any:$result);
   let hasVerifier = 1;
   let assemblyFormat = [{
     $base `[` $indices `]` (`first` $first^)? attr-dict `:` type($base) `->` type($result)
@@ -96,7 +101,7 @@ def MVE_LoadOp : MVE_Op<"load", [AttrSizedOperandSegments]> {
 
 def MVE_StoreOp : MVE_Op<"store", [AttrSizedOperandSegments]> {
   let summary = "stores a vector, truncated when memory is narrower, or its first lanes";
-  let arguments = (ins MVE_Integers:$value, Arg<AnyStridedMemRef, "", [MemWrite]>:$base,
+  let arguments = (ins MVE_Any:$value, Arg<AnyStridedMemRef, "", [MemWrite]>:$base,
     Variadic<Index>:$indices, Optional<Index>:$first);
   let hasVerifier = 1;
   let assemblyFormat = [{
