@@ -20,6 +20,27 @@ bool readsOnce(OpOperand *operand) {
   return consumer.getMatchingIndexingMap(operand).isPermutation();
 }
 
+bool isNarrow(Value v) {
+  Type type = getElementTypeOrSelf(v.getType());
+  return isa<IntegerType>(type) && type.getIntOrFloatBitWidth() <= 16;
+}
+
+/// Whether the floats of `op` end as small integers in a few steps: then its operands had
+/// better be integers, too, even those that are read many times.
+bool isQuantized(linalg::GenericOp op) {
+  for (int steps = 0; steps < 16; ++steps) {
+    if (!op || op->getNumResults() != 1 || op.getNumReductionLoops() != 0)
+      return false;
+    Value result = op->getResult(0);
+    if (isNarrow(result))
+      return true;
+    if (!result.hasOneUse())
+      return false;
+    op = dyn_cast<linalg::GenericOp>(*result.user_begin());
+  }
+  return false;
+}
+
 /// Whether the producer makes wide elements of narrow integers, one by one: a
 /// dequantization, cheaper to repeat for each reader than to store.
 bool widens(OpOperand *operand) {
@@ -30,9 +51,12 @@ bool widens(OpOperand *operand) {
     return false;
   Type from = getElementTypeOrSelf(producer.getDpsInputs()[0].getType());
   Type to = getElementTypeOrSelf(operand->get().getType());
-  return isa<IntegerType>(from) && isa<FloatType>(to) &&
-         from.getIntOrFloatBitWidth() < to.getIntOrFloatBitWidth() &&
-         consumer.getMatchingIndexingMap(operand).isPermutation();
+  if (!isa<IntegerType>(from) || !isa<FloatType>(to) ||
+      from.getIntOrFloatBitWidth() >= to.getIntOrFloatBitWidth())
+    return false;
+  AffineMap map = consumer.getMatchingIndexingMap(operand);
+  return map.isPermutation() ||
+         (map.isProjectedPermutation(/*allowZeroInResults=*/true) && isQuantized(consumer));
 }
 
 struct FuseElementwise : dlc::impl::FuseElementwiseBase<FuseElementwise> {

@@ -5,8 +5,6 @@
 #include "passes/evaluate/Evaluator.h"
 #include "passes/quantize/Emit.h"
 
-#include "llvm/ADT/SetVector.h"
-#include "mlir/IR/IRMapping.h"
 #include <cmath>
 #include <map>
 
@@ -68,31 +66,50 @@ bool isSimple(linalg::GenericOp op) {
   });
 }
 
-/// The operations between one nn.dequantize and `root`.
+/// The quantization whose result `dq` reads at once: both together round a float.
+QuantizeOp roundingOf(DequantizeOp dq) {
+  auto q = dq.getInput().getDefiningOp<QuantizeOp>();
+  return q && q.isPerTensor() && dq.isPerTensor() ? q : QuantizeOp();
+}
+
+/// What is computed between one nn.dequantize and a value, through pairs of quantize and
+/// dequantize where the value depends on one tensor all the same.
 struct Function {
   DequantizeOp source;
-  llvm::SetVector<linalg::GenericOp> ops; ///< in order of definition
   bool simple = true;
 
   bool collect(Value v, unsigned depth = 0) {
+    if (depth > 64)
+      return false;
+    if (!seen.insert(v).second)
+      return true;
     if (auto dq = v.getDefiningOp<DequantizeOp>()) {
-      if (source && source.getInput() != dq.getInput())
-        return false;
+      if (!source || source.getInput() != dq.getInput()) {
+        // Rounded on the way from the same source, unless it is a source of its own.
+        QuantizeOp q = roundingOf(dq);
+        Function inner = *this;
+        if (q && inner.collect(q.getInput(), depth + 1)) {
+          *this = std::move(inner);
+          return true;
+        }
+        if (source)
+          return false;
+      }
       source = dq;
       return dq.isPerTensor();
     }
     auto op = v.getDefiningOp<linalg::GenericOp>();
-    if (depth > 64 || !isElementwise(op))
+    if (!isElementwise(op))
       return false;
-    if (ops.contains(op))
-      return true;
     for (Value input : op.getDpsInputs())
       if (!matchPattern(input, m_Constant()) && !collect(input, depth + 1))
         return false;
     simple &= isSimple(op);
-    ops.insert(op);
     return true;
   }
+
+private:
+  llvm::SmallDenseSet<Value> seen;
 };
 
 /// Bytes that a table of polynomials may have: none where floats have vectors, few where
@@ -108,70 +125,138 @@ int64_t bytesForPolynomials(Operation *op) {
   return optimize && optimize.getValue() == "size" ? 384 : 8192;
 }
 
-/// Computes `f` for all values that its source can have, in the order of the stored bits
-/// read as an unsigned index, as floats of `element`; no values when that is not possible.
-/// In f64 the results are those of the real function.
-std::vector<double> computeAll(QuantizeOp op, Function &f, FloatType element,
-                               PatternRewriter &rewriter) {
-  Location loc = op.getLoc();
-  auto from = cast<RankedTensorType>(f.source.getInput().getType());
-  unsigned width = from.getElementTypeBitWidth();
-  int64_t count = int64_t(1) << width;
-  Type f32 = rewriter.getF32Type();
-  // Types and constants with f32 in them become those of `element`.
-  auto typeFor = [&](Type t) { return getElementTypeOrSelf(t).isF32() ? Type(element) : getElementTypeOrSelf(t); };
-  auto number = [&](const APFloat &v) {
+/// round(v / scale) + zero within the bounds of the storage, as dlc-lower-quantize computes it
+/// (in f32, or in f64 for the real function); NaN is the lowest value.
+template <typename Float> int64_t quantized(Float v, QuantizeOp op) {
+  Float lo = static_cast<int64_t>(op.getLo()), hi = static_cast<int64_t>(op.getHi());
+  Float step = static_cast<float>(op.getScales()[0]), zero = op.getZeroPoints()[0];
+  Float q = std::nearbyint(v / step) + zero;
+  q = q > lo ? q : lo;
+  q = q < hi ? q : hi;
+  return static_cast<int64_t>(q);
+}
+
+/// Computes a Function for all values that its source can have, in the order of the stored
+/// bits read as an unsigned index, with floats of `element` in the place of f32. In f64 the
+/// results are those of the real function.
+struct Evaluation {
+  PatternRewriter &rewriter;
+  DequantizeOp source;
+  FloatType element;
+
+  /// No values when something is not evaluated.
+  std::vector<double> results(Value v) {
+    std::vector<double> numbers;
+    if (DenseElementsAttr values = valuesOf(v); values && values.getElementType() == element)
+      for (const APFloat &x : values.getValues<APFloat>())
+        numbers.push_back(x.convertToDouble());
+    return numbers;
+  }
+
+private:
+  llvm::DenseMap<Value, DenseElementsAttr> known{};
+
+  int64_t size() {
+    return int64_t(1) << getElementTypeOrSelf(source.getInput().getType()).getIntOrFloatBitWidth();
+  }
+
+  APFloat number(const APFloat &v) {
     APFloat wide = v;
     bool lost;
     wide.convert(element.getFloatSemantics(), APFloat::rmNearestTiesToEven, &lost);
     return wide;
-  };
-  SmallVector<APFloat> inputs;
-  float scale = f.source.getScales()[0];
-  for (int64_t i = 0; i < count; ++i) {
-    int64_t stored = f.source.isUnsigned() || i < count / 2 ? i : i - count;
-    int64_t steps = stored - f.source.getZeroPoints()[0];
-    inputs.push_back(element.isF32() ? APFloat(static_cast<float>(steps) * scale)
-                                     : APFloat(static_cast<double>(steps) * scale));
   }
-  SmallVector<Operation *> temporary;
-  IRMapping map;
-  auto add = [&](Operation *made) {
-    temporary.push_back(made);
-    return made->getResult(0);
-  };
-  auto all = [&](Attribute value) {
-    if (auto v = dyn_cast<FloatAttr>(value); v && v.getType().isF32())
-      value = FloatAttr::get(element, number(v.getValue()));
-    auto typed = cast<TypedAttr>(value);
-    return DenseElementsAttr::get(RankedTensorType::get({count}, typed.getType()), value);
-  };
-  Value source = add(arith::ConstantOp::create(
-      rewriter, loc, DenseElementsAttr::get(RankedTensorType::get({count}, element), inputs)));
-  AffineMap line = rewriter.getMultiDimIdentityMap(1);
-  auto mapped = [&](Value v) { return v.getDefiningOp<DequantizeOp>() ? source : map.lookup(v); };
-  bool possible = true;
-  for (linalg::GenericOp inner : f.ops) {
-    SmallVector<Value> operands;
-    for (Value v : inner.getDpsInputs()) {
-      DenseElementsAttr constant;
-      if (matchPattern(v, m_Constant(&constant)))
-        operands.push_back(add(arith::ConstantOp::create(
-            rewriter, loc, all(constant.getSplatValue<Attribute>()))));
-      else
-        operands.push_back(mapped(v));
+
+  Type typeFor(Type t) { return getElementTypeOrSelf(t).isF32() ? element : getElementTypeOrSelf(t); }
+
+  DenseElementsAttr tensorOf(ArrayRef<APFloat> values) {
+    return DenseElementsAttr::get(RankedTensorType::get({size()}, element), values);
+  }
+
+  APFloat dequantized(int64_t stored, DequantizeOp dq) {
+    int64_t steps = stored - dq.getZeroPoints()[0];
+    float scale = dq.getScales()[0];
+    return element.isF32() ? APFloat(static_cast<float>(steps) * scale)
+                           : APFloat(static_cast<double>(steps) * scale);
+  }
+
+  DenseElementsAttr valuesOf(Value v) {
+    auto [at, isNew] = known.try_emplace(v);
+    if (!isNew)
+      return at->second;
+    auto dq = v.getDefiningOp<DequantizeOp>();
+    DenseElementsAttr values = dq ? rounded(dq) : computed(v.getDefiningOp<linalg::GenericOp>());
+    return known[v] = values;
+  }
+
+  DenseElementsAttr rounded(DequantizeOp dq) {
+    SmallVector<APFloat> values;
+    if (dq.getInput() == source.getInput()) {
+      for (int64_t i = 0, n = size(); i < n; ++i)
+        values.push_back(dequantized(dq.isUnsigned() || i < n / 2 ? i : i - n, dq));
+      return tensorOf(values);
     }
-    auto type = RankedTensorType::get({count}, typeFor(inner.getResult(0).getType()));
+    QuantizeOp q = roundingOf(dq);
+    DenseElementsAttr inner = q ? valuesOf(q.getInput()) : DenseElementsAttr();
+    if (!inner || inner.getElementType() != element)
+      return {};
+    for (const APFloat &x : inner.getValues<APFloat>())
+      values.push_back(dequantized(element.isF32() ? quantized(x.convertToFloat(), q)
+                                                   : quantized(x.convertToDouble(), q), dq));
+    return tensorOf(values);
+  }
+
+  /// The same operation on all values.
+  DenseElementsAttr computed(linalg::GenericOp op) {
+    Location loc = op.getLoc();
+    SmallVector<Operation *> temporary;
+    auto add = [&](Operation *made) {
+      temporary.push_back(made);
+      return made->getResult(0);
+    };
+    SmallVector<DenseElementsAttr> inputs;
+    for (Value input : op.getDpsInputs()) {
+      DenseElementsAttr constant;
+      if (matchPattern(input, m_Constant(&constant))) {
+        auto value = constant.getSplatValue<Attribute>();
+        if (auto v = dyn_cast<FloatAttr>(value); v && v.getType().isF32())
+          value = FloatAttr::get(element, number(v.getValue()));
+        inputs.push_back(DenseElementsAttr::get(
+            RankedTensorType::get({size()}, cast<TypedAttr>(value).getType()), value));
+      } else if (DenseElementsAttr values = valuesOf(input)) {
+        inputs.push_back(values);
+      } else {
+        return {};
+      }
+    }
+    SmallVector<Value> operands;
+    for (DenseElementsAttr input : inputs)
+      operands.push_back(add(arith::ConstantOp::create(rewriter, loc, input)));
+    auto type = RankedTensorType::get({size()}, typeFor(op.getResult(0).getType()));
     Value empty =
         add(tensor::EmptyOp::create(rewriter, loc, type.getShape(), type.getElementType()));
     auto clone = linalg::GenericOp::create(
-        rewriter, loc, type, operands, empty, SmallVector<AffineMap>(operands.size() + 1, line),
+        rewriter, loc, type, operands, empty,
+        SmallVector<AffineMap>(operands.size() + 1, rewriter.getMultiDimIdentityMap(1)),
         ArrayRef<utils::IteratorType>{utils::IteratorType::parallel});
-    rewriter.cloneRegionBefore(inner.getRegion(), clone.getRegion(), clone.getRegion().end());
-    map.map(inner.getResult(0), add(clone));
-    if (element.isF32())
-      continue;
-    Block &body = *clone.getBody();
+    rewriter.cloneRegionBefore(op.getRegion(), clone.getRegion(), clone.getRegion().end());
+    add(clone);
+    std::optional<DenseElementsAttr> values;
+    if (element.isF32() || convertBody(*clone.getBody(), loc, temporary)) {
+      dlc::EvaluateLimits limits;
+      values = dlc::constantTensor(clone->getResult(0), limits);
+    }
+    // Constants that the body uses were made after it.
+    clone->erase();
+    llvm::erase(temporary, clone.getOperation());
+    for (Operation *made : llvm::reverse(temporary))
+      rewriter.eraseOp(made);
+    return values ? *values : DenseElementsAttr();
+  }
+
+  /// Floats of f32 in a body become those of `element`; false when some have no counterpart.
+  bool convertBody(Block &body, Location loc, SmallVectorImpl<Operation *> &temporary) {
+    Type f32 = rewriter.getF32Type();
     for (BlockArgument arg : body.getArguments())
       arg.setType(typeFor(arg.getType()));
     for (Operation &o : llvm::make_early_inc_range(body.without_terminator())) {
@@ -186,41 +271,32 @@ std::vector<double> computeAll(QuantizeOp op, Function &f, FloatType element,
         FloatAttr outside;
         if (operand.get().getParentBlock() == &body || !operand.get().getType().isF32())
           continue;
-        possible &= matchPattern(operand.get(), m_Constant(&outside));
-        if (outside)
-          operand.set(add(arith::ConstantOp::create(
-              rewriter, loc, FloatAttr::get(element, number(outside.getValue())))));
+        if (!matchPattern(operand.get(), m_Constant(&outside)))
+          return false;
+        OpBuilder::InsertionGuard guard(rewriter);
+        rewriter.setInsertionPoint(body.getParentOp());
+        auto made = arith::ConstantOp::create(
+            rewriter, loc, FloatAttr::get(element, number(outside.getValue())));
+        temporary.push_back(made);
+        operand.set(made);
       }
       // Bits of floats, and other widths, have no counterpart.
       bool plain = llvm::all_of(o.getOperandTypes(), [&](Type t) { return !isa<FloatType>(t) || t == element; }) &&
                    llvm::all_of(o.getResultTypes(), [&](Type t) { return !isa<FloatType>(t) || t == f32; });
-      if (!plain || isa<arith::BitcastOp, arith::ExtFOp, arith::TruncFOp>(o)) {
-        possible = false;
-        break;
-      }
+      if (!plain || isa<arith::BitcastOp, arith::ExtFOp, arith::TruncFOp>(o))
+        return false;
       for (Value result : o.getResults())
         result.setType(typeFor(result.getType()));
     }
+    return true;
   }
-  std::vector<double> results;
-  if (possible) {
-    dlc::EvaluateLimits limits;
-    auto known = dlc::constantTensor(mapped(op.getInput()), limits);
-    if (known && known->getElementType() == element)
-      for (const APFloat &v : known->getValues<APFloat>())
-        results.push_back(v.convertToDouble());
-  }
-  for (Operation *made : llvm::reverse(temporary))
-    rewriter.eraseOp(made);
-  return results;
-}
+};
 
-struct Tabulate : OpRewritePattern<QuantizeOp> {
-  using Found = std::map<std::vector<double>, std::optional<dlc::quantize::Piecewise>>;
-  Tabulate(MLIRContext *context, Found &found) : OpRewritePattern(context), found(found) {}
-
-  LogicalResult matchAndRewrite(QuantizeOp op, PatternRewriter &rewriter) const override {
+struct Tabulate {
+  /// Replaces `op` where it rounds a function of one quantized tensor.
+  LogicalResult rewrite(QuantizeOp op, PatternRewriter &rewriter) {
     Function f;
+    rewriter.setInsertionPoint(op);
     if (!op.isPerTensor() || !f.collect(op.getInput()) || !f.source || f.simple)
       return rewriter.notifyMatchFailure(op, "not a function of one quantized tensor");
     auto from = cast<RankedTensorType>(f.source.getInput().getType());
@@ -228,6 +304,11 @@ struct Tabulate : OpRewritePattern<QuantizeOp> {
   }
 
 private:
+  static std::vector<double> evaluate(QuantizeOp op, Function &f, FloatType element,
+                                      PatternRewriter &rewriter) {
+    return Evaluation{rewriter, f.source, element}.results(op.getInput());
+  }
+
   /// Replaces `op` by an elementwise operation on the stored integers.
   static void replace(QuantizeOp op, Function &f, PatternRewriter &rewriter,
                       llvm::function_ref<Value(ImplicitLocOpBuilder &, Value)> body) {
@@ -248,21 +329,15 @@ private:
 
   /// A table of all results.
   static LogicalResult look(QuantizeOp op, Function &f, PatternRewriter &rewriter) {
-    std::vector<double> results = computeAll(op, f, rewriter.getF32Type(), rewriter);
+    std::vector<double> results = evaluate(op, f, rewriter.getF32Type(), rewriter);
     if (results.empty())
       return rewriter.notifyMatchFailure(op, "not evaluated");
     auto to = cast<RankedTensorType>(op.getType());
     unsigned bits = to.getElementTypeBitWidth();
-    float lo = static_cast<int64_t>(op.getLo()), hi = static_cast<int64_t>(op.getHi());
-    float step = op.getScales()[0], zero = op.getZeroPoints()[0];
     SmallVector<APInt> table;
-    for (double v : results) {
-      float q = std::nearbyint(static_cast<float>(v) / step) + zero;
-      q = q > lo ? q : lo;
-      q = q < hi ? q : hi;
-      table.push_back(APInt(bits, static_cast<uint64_t>(static_cast<int64_t>(q)),
+    for (double v : results)
+      table.push_back(APInt(bits, static_cast<uint64_t>(quantized(static_cast<float>(v), op)),
                             /*isSigned=*/false, /*implicitTrunc=*/true));
-    }
     auto type = RankedTensorType::get({static_cast<int64_t>(table.size())}, to.getElementType());
     Value values = arith::ConstantOp::create(rewriter, op.getLoc(), DenseElementsAttr::get(type, table));
     replace(op, f, rewriter, [&](ImplicitLocOpBuilder &b, Value x) -> Value {
@@ -273,11 +348,11 @@ private:
   }
 
   /// Polynomials over segments of the integers.
-  LogicalResult approach(QuantizeOp op, Function &f, PatternRewriter &rewriter) const {
+  LogicalResult approach(QuantizeOp op, Function &f, PatternRewriter &rewriter) {
     int64_t maxBytes = bytesForPolynomials(op);
     if (maxBytes == 0)
       return rewriter.notifyMatchFailure(op, "floats are no slower");
-    std::vector<double> results = computeAll(op, f, rewriter.getF64Type(), rewriter);
+    std::vector<double> results = evaluate(op, f, rewriter.getF64Type(), rewriter);
     if (results.empty())
       return rewriter.notifyMatchFailure(op, "not evaluated");
     // From the order of the bits to that of the numbers.
@@ -311,16 +386,22 @@ private:
     return success();
   }
 
-  Found &found; ///< what was searched: networks repeat their activations
+  /// What was searched: networks repeat their activations.
+  std::map<std::vector<double>, std::optional<dlc::quantize::Piecewise>> found;
 };
 
 struct TabulateQuantized : dlc::impl::TabulateQuantizedBase<TabulateQuantized> {
   void runOnOperation() override {
-    RewritePatternSet patterns(&getContext());
-    Tabulate::Found found;
-    patterns.add<Tabulate>(&getContext(), found);
-    if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
-      return signalPassFailure();
+    SmallVector<QuantizeOp> ops;
+    getOperation()->walk([&](QuantizeOp op) { ops.push_back(op); });
+    PatternRewriter rewriter(&getContext());
+    Tabulate tables;
+    // The last first: what is rounded on the way needs no table of its own then.
+    for (QuantizeOp op : llvm::reverse(ops))
+      if (op->use_empty())
+        rewriter.eraseOp(op);
+      else
+        (void)tables.rewrite(op, rewriter);
   }
 };
 } // namespace

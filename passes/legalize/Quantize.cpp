@@ -246,7 +246,9 @@ static LogicalResult quantizeAlong(Node &n, std::optional<int64_t> axis) {
                 : Type(IntegerType::get(n.b.getContext(), 8, IntegerType::Unsigned));
   if (!to || !to.isIntOrFloat())
     return n.error("output_dtype is not a quantized type");
-  if (n.i64("block_size", 0).value_or(1) == 0)
+  // A constant is quantized now, by the operations below: weights that an exporter kept
+  // as floats between a pair of QuantizeLinear and DequantizeLinear.
+  if (n.i64("block_size", 0).value_or(1) == 0 && !n.constant(0))
     if (Value known = quantizeKnown(n, n.in(0), 1, to, axis)) {
       n.set(0, known);
       return success();
