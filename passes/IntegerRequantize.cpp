@@ -53,38 +53,81 @@ struct Requantizer {
   /// An integer form of the quantization that ends in `result`; null when there is none.
   Value convert(ImplicitLocOpBuilder &b, Value result) {
     auto q = readQuantization(body, result);
-    auto linear = q ? readLinear(body, q->x) : std::nullopt;
-    if (!linear || linear->terms.empty() || q->zero.size() != 1)
+    if (!q || q->zero.size() != 1)
+      return {};
+    if (auto linear = readLinear(body, q->x))
+      return convertLinear(b, *linear, *q, result);
+    auto bend = mode == Rounding::Onnx ? readBend(body, q->x) : std::nullopt;
+    if (!bend)
+      return {};
+    // Rounding keeps the order, so the larger one's result is the larger result.
+    Value x = convertLinear(b, bend->a, *q, result);
+    Value y = x ? convertLinear(b, bend->b, *q, result) : Value();
+    if (!y)
+      return {};
+    return bend->larger ? arith::MaxSIOp::create(b, x, y).getResult()
+                        : arith::MinSIOp::create(b, x, y).getResult();
+  }
+
+  Value convertLinear(ImplicitLocOpBuilder &b, Linear &linear, const Quantization &q, Value result) {
+    if (linear.terms.empty())
       return {};
     auto scaled = [&](const Numbers &n) {
-      return combine(n, q->scale, [](double a, double s) { return a / s; });
+      return combine(n, q.scale, [](double a, double s) { return a / s; });
     };
     // Float: a product of scales is f32, and the quotient, too.
     auto scaledFactor = [&](const Numbers &n) {
-      return mode != Rounding::Float ? scaled(n) : combine(n, q->scale, [](double a, double s) {
+      return mode != Rounding::Float ? scaled(n) : combine(n, q.scale, [](double a, double s) {
         return static_cast<double>(static_cast<float>(a) / static_cast<float>(s));
       });
     };
-    for (Linear::Term &t : linear->terms)
+    for (Linear::Term &t : linear.terms)
       t.factor = scaledFactor(t.factor);
-    linear->offset = scaled(linear->offset);
-    int64_t lo = q->lo, hi = q->hi;
-    if (linear->clamped) {
-      Numbers low = scaled(linear->lo), high = scaled(linear->hi);
+    linear.offset = scaled(linear.offset);
+    int64_t lo = q.lo, hi = q.hi;
+    if (linear.clamped) {
+      Numbers low = scaled(linear.lo), high = scaled(linear.hi);
       if (low.size() != 1 || high.size() != 1)
         return {};
-      lo = bound(low[0], q->zero[0], q->lo, q->hi);
-      hi = bound(high[0], q->zero[0], q->lo, q->hi);
-      if (lo >= hi)
+      lo = bound(low[0], q.zero[0], q.lo, q.hi);
+      hi = bound(high[0], q.zero[0], q.lo, q.hi);
+      if (lo > hi)
         return {};
+      if (lo == hi) // all results are bounded to one
+        return arith::ConstantOp::create(b, b.getIntegerAttr(result.getType(), lo));
     }
-    if (linear->terms.size() == 1 &&
-        (!linear->terms[0].other || agrees(*linear, q->zero[0], lo, hi, result)))
-      return convertSingle(b, *linear, q->zero[0], lo, hi, result.getType());
-    if (linear->terms.size() == 2)
-      if (Value pair = convertPair(b, *linear, q->zero[0], lo, hi, result))
+    if (linear.terms.size() == 1 &&
+        (!linear.terms[0].other || agrees(linear, q.zero[0], lo, hi, result)))
+      if (Value single = convertSingle(b, linear, q.zero[0], lo, hi, result.getType()))
+        return single;
+    if (linear.terms.size() == 2)
+      if (Value pair = convertPair(b, linear, q.zero[0], lo, hi, result))
         return pair;
-    return convertSum(b, *linear, q->zero[0], lo, hi, result);
+    if (linear.terms.size() > 1 || linear.terms[0].other)
+      if (Value sum = convertSum(b, linear, q.zero[0], lo, hi, result))
+        return sum;
+    return linear.terms.size() == 1 ? tabulated(b, linear.terms[0], result) : Value();
+  }
+
+  /// A table of what the floats give, for a function of one 8-bit integer whose ties f32
+  /// decides by its own errors.
+  Value tabulated(ImplicitLocOpBuilder &b, const Linear::Term &t, Value result) {
+    Operation *op = body.block().getParentOp();
+    if (mode != Rounding::Onnx || !isa<linalg::GenericOp>(op) || !t.leaf.getType().isInteger(8) ||
+        (t.other && t.other != t.leaf) || !result.getType().isInteger(8))
+      return {};
+    auto pairs = definition(result, t.leaf, t.leaf);
+    if (!pairs)
+      return {};
+    SmallVector<int8_t> table(256);
+    for (int i = 0; i < 256; ++i)
+      table[i ^ 128] = (*pairs)[i * 257];
+    OpBuilder outside(op);
+    Value values = arith::ConstantOp::create(
+        outside, op->getLoc(),
+        DenseElementsAttr::get(RankedTensorType::get({256}, b.getI8Type()), ArrayRef<int8_t>(table)));
+    Value at = arith::IndexCastUIOp::create(b, b.getIndexType(), t.leaf);
+    return tensor::ExtractOp::create(b, values, at);
   }
 
   /// Smallest and largest value of a term's integer.

@@ -97,6 +97,19 @@ Value flippedFrom(Value v) {
   return op.getDpsInputs()[0];
 }
 
+/// Signs that are flipped twice.
+struct CancelFlips : OpRewritePattern<linalg::GenericOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(linalg::GenericOp op, PatternRewriter &rewriter) const override {
+    Value once = op->getNumResults() == 1 ? flippedFrom(op->getResult(0)) : Value();
+    Value source = once ? flippedFrom(once) : Value();
+    if (!source)
+      return failure();
+    rewriter.replaceOp(op, source);
+    return success();
+  }
+};
+
 /// Unsigned storage becomes signed storage with smaller zero points.
 template <typename Op> struct MakeSigned : OpRewritePattern<Op> {
   using OpRewritePattern<Op>::OpRewritePattern;
@@ -329,7 +342,7 @@ struct SinkDequantize : dlc::impl::SinkDequantizeBase<SinkDequantize> {
   void runOnOperation() override {
     // Signs first: an unsigned padding in between would keep two flips apart.
     RewritePatternSet flips(&getContext());
-    flips.add<MakeSigned<QuantizeOp>, MakeSigned<DequantizeOp>>(&getContext());
+    flips.add<MakeSigned<QuantizeOp>, MakeSigned<DequantizeOp>, CancelFlips>(&getContext());
     if (failed(applyPatternsGreedily(getOperation(), std::move(flips))))
       return signalPassFailure();
     RewritePatternSet patterns(&getContext());

@@ -31,7 +31,8 @@ static std::optional<Linear> productOf(const Linear &a, const Linear &b) {
   return l;
 }
 
-std::optional<Linear> dlc::quantize::readLinear(Body &body, Value v) {
+std::optional<Linear> dlc::quantize::readLinear(Body &body, Value v, Assumption assumed) {
+  auto read = [&](Value x) { return readLinear(body, x, assumed); };
   if (auto known = body.constants(v)) {
     Linear l;
     l.offset = *known;
@@ -85,7 +86,7 @@ std::optional<Linear> dlc::quantize::readLinear(Body &body, Value v) {
   if (!op || op->getBlock() != &body.block())
     return leaf();
   auto both = [&](double sign) -> std::optional<Linear> {
-    auto a = readLinear(body, op->getOperand(0)), b = readLinear(body, op->getOperand(1));
+    auto a = read(op->getOperand(0)), b = read(op->getOperand(1));
     if (!a || !b)
       return std::nullopt;
     if (a->clamped || !b->clamped)
@@ -96,7 +97,7 @@ std::optional<Linear> dlc::quantize::readLinear(Body &body, Value v) {
   };
   auto bounded = [&](Value x, Value limit, bool below) -> std::optional<Linear> {
     auto known = body.constants(limit);
-    auto l = known ? readLinear(body, x) : std::nullopt;
+    auto l = known ? read(x) : std::nullopt;
     if (!l)
       return std::nullopt;
     auto least = [](double a, double b) { return std::min(a, b); };
@@ -113,9 +114,9 @@ std::optional<Linear> dlc::quantize::readLinear(Body &body, Value v) {
     return l ? l : bounded(op->getOperand(1), op->getOperand(0), below);
   };
   if (isa<arith::SIToFPOp, arith::ExtFOp>(op))
-    return readLinear(body, op->getOperand(0));
+    return read(op->getOperand(0));
   if (isa<arith::ExtSIOp>(op)) {
-    auto inner = readLinear(body, op->getOperand(0));
+    auto inner = read(op->getOperand(0));
     return inner ? inner : leaf();
   }
   if (isa<arith::AddFOp>(op))
@@ -128,21 +129,21 @@ std::optional<Linear> dlc::quantize::readLinear(Body &body, Value v) {
     return l ? l : leaf();
   }
   if (isa<arith::NegFOp>(op)) {
-    auto l = readLinear(body, op->getOperand(0));
+    auto l = read(op->getOperand(0));
     return l ? scaled(*l, Numbers(-1)) : std::nullopt;
   }
   if (isa<arith::MulFOp>(op)) {
     for (unsigned i : {1u, 0u})
       if (auto by = body.constants(op->getOperand(i))) {
-        auto l = readLinear(body, op->getOperand(1 - i));
+        auto l = read(op->getOperand(1 - i));
         return l ? scaled(*l, *by) : std::nullopt;
       }
-    auto a = readLinear(body, op->getOperand(0)), c = readLinear(body, op->getOperand(1));
+    auto a = read(op->getOperand(0)), c = read(op->getOperand(1));
     return a && c ? productOf(*a, *c) : std::nullopt;
   }
   if (isa<arith::DivFOp>(op)) {
     auto by = body.constants(op->getOperand(1));
-    auto l = by ? readLinear(body, op->getOperand(0)) : std::nullopt;
+    auto l = by ? read(op->getOperand(0)) : std::nullopt;
     if (!l)
       return std::nullopt;
     // Divided, not multiplied by a rounded reciprocal.
@@ -163,6 +164,8 @@ std::optional<Linear> dlc::quantize::readLinear(Body &body, Value v) {
   if (isa<arith::MinimumFOp, arith::MinNumFOp>(op))
     return either(true);
   if (auto select = dyn_cast<arith::SelectOp>(op)) {
+    if (select == assumed.select)
+      return read(assumed.holds ? select.getTrueValue() : select.getFalseValue());
     // select(x > c, x, c) and its kin.
     auto cmp = select.getCondition().getDefiningOp<arith::CmpFOp>();
     if (!cmp || !isa<FloatType>(v.getType()))
@@ -196,6 +199,67 @@ std::optional<Linear> dlc::quantize::readLinear(Body &body, Value v) {
     return l ? l : bounded(f, t, !greater);
   }
   return leaf();
+}
+
+/// A choice by the sign of something below `v`, in the order of its use.
+static arith::SelectOp findChoice(Body &body, Value v, unsigned depth = 0) {
+  Operation *op = v.getDefiningOp();
+  if (!op || op->getBlock() != &body.block() || depth > 16)
+    return {};
+  auto select = dyn_cast<arith::SelectOp>(op);
+  if (select && select.getCondition().getDefiningOp<arith::CmpFOp>() && !readLinear(body, v))
+    return select;
+  for (Value operand : op->getOperands())
+    if (isa<FloatType>(operand.getType()))
+      if (arith::SelectOp found = findChoice(body, operand, depth + 1))
+        return found;
+  return {};
+}
+
+std::optional<Bend> dlc::quantize::readBend(Body &body, Value v) {
+  arith::SelectOp select = findChoice(body, v);
+  if (!select)
+    return std::nullopt;
+  auto cmp = select.getCondition().getDefiningOp<arith::CmpFOp>();
+  auto left = readLinear(body, cmp.getLhs()), right = readLinear(body, cmp.getRhs());
+  auto chosen = readLinear(body, v, {select, true}), other = readLinear(body, v, {select, false});
+  if (!left || !right || !chosen || !other)
+    return std::nullopt;
+  using P = arith::CmpFPredicate;
+  bool less = llvm::is_contained({P::OLT, P::OLE, P::ULT, P::ULE}, cmp.getPredicate());
+  if (!less && !llvm::is_contained({P::OGT, P::OGE, P::UGT, P::UGE}, cmp.getPredicate()))
+    return std::nullopt;
+  if (left->terms.empty())
+    std::swap(left, right), less = !less;
+  // All of one integer, compared with a number.
+  auto isLine = [&](const Linear &l) {
+    return !l.clamped && l.terms.size() == 1 && !l.terms[0].other &&
+           l.terms[0].leaf == left->terms[0].leaf;
+  };
+  if (left->terms.empty() || !right->terms.empty() || !isLine(*left) || chosen->terms.size() != 1 ||
+      other->terms.size() != 1 || chosen->terms[0].leaf != left->terms[0].leaf ||
+      other->terms[0].leaf != left->terms[0].leaf || chosen->terms[0].other || other->terms[0].other)
+    return std::nullopt;
+  auto minus = [](double a, double b) { return a - b; };
+  auto over = [](double a, double b) { return a / b; };
+  Numbers at = combine(combine(right->offset, left->offset, minus), left->terms[0].factor, over);
+  // Where the choice changes, both are the same number.
+  const Numbers &f = chosen->terms[0].factor, &g = other->terms[0].factor;
+  Numbers slope = combine(f, g, minus), offset = combine(chosen->offset, other->offset, minus);
+  size_t count = std::max({at.size(), slope.size(), offset.size(), left->terms[0].factor.size()});
+  bool larger = true, smaller = true;
+  for (size_t c = 0; c < count; ++c) {
+    double size = std::abs(f[c] * at[c]) + std::abs(chosen->offset[c]);
+    if (!(std::abs(slope[c] * at[c] + offset[c]) <= 1e-6 * size))
+      return std::nullopt;
+    // `chosen` holds below `at` or above it; there it is the larger or the smaller one.
+    bool below = less == (left->terms[0].factor[c] > 0);
+    larger &= below ? slope[c] <= 0 : slope[c] >= 0;
+    smaller &= below ? slope[c] >= 0 : slope[c] <= 0;
+  }
+  if (!larger && !smaller)
+    return std::nullopt;
+  return Bend{std::move(*chosen), std::move(*other), larger};
 }
 
 /// `x` of clamp(x) written as a select of a comparison with a constant.

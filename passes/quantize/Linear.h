@@ -78,8 +78,23 @@ struct Linear {
   bool clamped = false;
 };
 
+/// A select that is read as one of its values.
+struct Assumption {
+  mlir::Operation *select = nullptr;
+  bool holds = false; ///< its condition
+};
+
 /// Reads a float or integer of the body; nothing when it is not linear.
-std::optional<Linear> readLinear(Body &body, mlir::Value v);
+std::optional<Linear> readLinear(Body &body, mlir::Value v, Assumption assumed = {});
+
+/// The larger or the smaller one of two lines of one integer: LeakyRelu, PRelu, Abs.
+struct Bend {
+  Linear a, b;
+  bool larger;
+};
+
+/// Reads a value in which a comparison chooses between two lines that meet there.
+std::optional<Bend> readBend(Body &body, mlir::Value v);
 
 /// quantize(x): clamp(round_half_even(x / scale) + zero, lo, hi) as
 /// dlc-lower-quantize writes it, ending in `result`.

@@ -255,6 +255,10 @@ class Builder:
             scales, zeros = scales[0], zeros[0]
         return q, dtype, scales, zeros, along, per_channel
 
+    def stored_weights(self, inputs, real, attributes):
+        """What holds the weights: a constant of integers, scale and zero point are `inputs`."""
+        return inputs[0]
+
     def linear(self, x, shape, axis, sums, qdq, qlinear, bias_axis):
         """Convolutions and products: sums(x, w) in float64; bias_axis None where there is none."""
         w, wtype, ws, wz, along, per_channel = self.weights(shape, axis)
@@ -300,6 +304,7 @@ class Builder:
         if np.any(wz) or self.chance(.7):
             inputs.append(self.constant(np.asarray(wz, wtype), "zero"))
         attributes = {"axis": axis} if per_channel else {}
+        inputs[0] = self.stored_weights(inputs, (w - np.reshape(wz, along)) * np.reshape(ws, along), attributes)
         name = qdq([self.dequantize(x), self.node("DequantizeLinear", inputs, **attributes)],
                    None if bias is None else self.node(
                        "DequantizeLinear", [self.constant(bias, "b"), self.constant(scales, "scale")],
@@ -739,21 +744,24 @@ class Builder:
             raise Ambiguous("empty")
 
 
+def families():
+    """Graphs with steps of their own: their numbers, the class that makes them, and the steps that it has more."""
+    from exporters import ExporterBuilder
+    return [(range(2200, 2300), Builder, ("bilinear",) * 20), (range(2300, 2350), Builder, ("ordered",) * 40),
+            (range(2350, 2550), ExporterBuilder, ExporterBuilder.MORE)]
+
+
 WIDE = range(2000, 2200)  # graphs with activations of 16 bits
-# Steps that were added later: graphs from this number on have them, up to the next.
-ADDED = ((2200, ("bilinear",) * 20), (2300, ("ordered",) * 40))
-COUNT = 2350  # graphs in all
+COUNT = 2550  # graphs in all
 
 
 def build(seed, number, graph, prefix=""):
     """Adds graph `number` of a seed to `graph`; returns its builder."""
+    kind, more = next(((k, m) for numbers, k, m in families() if number in numbers), (Builder, ()))
     for attempt in range(1000):
         mark = [len(part) for part in (graph.nodes, graph.constants, graph.inputs, graph.outputs)]
-        builder = Builder(np.random.default_rng([seed, number, attempt]), graph, prefix,
-                          wide=number in WIDE)
-        for first, steps in ADDED:
-            if number >= first:
-                builder.steps = builder.STEPS + steps
+        builder = kind(np.random.default_rng([seed, number, attempt]), graph, prefix, wide=number in WIDE)
+        builder.steps += more
         try:
             builder.build()
             return builder
