@@ -3,6 +3,7 @@
 
 #include "passes/evaluate/Evaluator.h"
 
+#include "passes/quantize/Divisors.h"
 #include "passes/quantize/Emit.h"
 #include "passes/quantize/Linear.h"
 #include "passes/quantize/Requantize.h"
@@ -547,6 +548,8 @@ struct IntegerRequantize : dlc::impl::IntegerRequantizeBase<IntegerRequantize> {
       auto body = Body::of(op);
       if (!body)
         continue;
+      if (auto generic = dyn_cast<linalg::GenericOp>(op); generic && roundingOf(op) == Rounding::Onnx)
+        scaleByDivisors(generic, *body);
       SmallVector<arith::TruncIOp> results(body->block().getOps<arith::TruncIOp>());
       bool changed = false;
       for (arith::TruncIOp result : results) {

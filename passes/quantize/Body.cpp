@@ -181,6 +181,28 @@ std::optional<std::pair<Numbers, Numbers>> Body::accumulatorRange() {
   return std::make_pair(Numbers(low), Numbers(high));
 }
 
+/// Range of a sum, difference or product of 32 bits that does not overflow.
+std::optional<std::pair<Numbers, Numbers>> Body::arithmeticRange(Value v) {
+  APInt known;
+  if (matchPattern(v, m_ConstantInt(&known)))
+    return std::make_pair(Numbers(known.getSExtValue()), Numbers(known.getSExtValue()));
+  Operation *def = v.getDefiningOp();
+  if (!v.getType().isInteger(32) || !isa<arith::AddIOp, arith::SubIOp, arith::MulIOp>(def))
+    return std::nullopt;
+  auto x = range(def->getOperand(0)), y = range(def->getOperand(1));
+  if (!x || !y || x->first.size() != 1 || y->first.size() != 1)
+    return std::nullopt;
+  double least = INFINITY, most = -INFINITY;
+  for (double a : {x->first[0], x->second[0]})
+    for (double b : {y->first[0], y->second[0]}) {
+      double r = isa<arith::AddIOp>(def) ? a + b : isa<arith::SubIOp>(def) ? a - b : a * b;
+      least = std::min(least, r), most = std::max(most, r);
+    }
+  if (least < INT32_MIN || most > INT32_MAX)
+    return std::nullopt;
+  return std::make_pair(Numbers(least), Numbers(most));
+}
+
 std::optional<std::pair<Numbers, Numbers>> Body::range(Value v) {
   auto type = cast<IntegerType>(v.getType());
   if (type.getWidth() <= 16) {
@@ -195,12 +217,23 @@ std::optional<std::pair<Numbers, Numbers>> Body::range(Value v) {
       matchPattern(least.getRhs(), m_ConstantInt(&lo)))
     return std::make_pair(Numbers(lo.getSExtValue()), Numbers(hi.getSExtValue()));
   auto arg = dyn_cast<BlockArgument>(v);
-  if (!arg || arg.getOwner() != body)
+  if (!arg)
+    return arithmeticRange(v);
+  if (arg.getOwner() != body)
     return std::nullopt;
-  if (auto generic = dyn_cast<linalg::GenericOp>(op))
-    return arg.getArgNumber() < generic.getNumDpsInputs()
-               ? sumRange(generic.getDpsInputs()[arg.getArgNumber()])
-               : std::nullopt;
+  if (auto generic = dyn_cast<linalg::GenericOp>(op)) {
+    if (arg.getArgNumber() >= generic.getNumDpsInputs())
+      return std::nullopt;
+    Value tensor = generic.getDpsInputs()[arg.getArgNumber()];
+    DenseElementsAttr known;
+    if (!matchPattern(tensor, m_Constant(&known)))
+      return sumRange(tensor);
+    Numbers all(elementsOf(known));
+    double least = INFINITY, most = -INFINITY;
+    for (size_t i = 0; i < all.size(); ++i)
+      least = std::min(least, all[i]), most = std::max(most, all[i]);
+    return std::make_pair(Numbers(least), Numbers(most));
+  }
   if (arg.getArgNumber() == 0)
     return accumulatorRange();
   return std::nullopt;

@@ -54,6 +54,7 @@ private:
   explicit Body(mlir::Operation *op, mlir::Block *body) : op(op), body(body) {}
   std::optional<Numbers> operandConstants(unsigned argument);
   std::optional<std::pair<Numbers, Numbers>> accumulatorRange();
+  std::optional<std::pair<Numbers, Numbers>> arithmeticRange(mlir::Value v);
 
   mlir::Operation *op;
   mlir::Block *body;
