@@ -335,18 +335,39 @@ struct Requantizer {
                           static_cast<int64_t>(range->first[c]),
                           static_cast<int64_t>(range->second[c])});
     Value leaf = integerOf(b, term);
-    if (term.factor.all([](double f) { return f < 0; })) {
-      // Results that fall: of the negated integer they grow, and ties stay ties.
-      Value none = arith::ConstantOp::create(b, b.getIntegerAttr(b.getI32Type(), 0));
-      if (leaf.getType().isInteger(64))
+    bool grow = term.factor.all([](double f) { return f > 0; });
+    if (mode != Rounding::Onnx && !grow) {
+      // The sequences that define these modes take positive scales.
+      if (leaf.getType().isInteger(64) || !term.factor.all([](double f) { return f < 0; }))
         return {};
-      leaf = arith::SubIOp::create(b, none, toI32(b, leaf));
-      for (Problem &p : problems) {
-        p.scale = -p.scale;
-        std::tie(p.first, p.last) = std::make_pair(-p.last, -p.first);
-      }
+      leaf = arith::SubIOp::create(b, constant(b, 0), toI32(b, leaf));
+      for (Problem &p : problems)
+        p.scale = -p.scale, std::tie(p.first, p.last) = std::make_pair(-p.last, -p.first);
+      grow = true;
     }
-    auto wide = [&](const Wide &found) {
+    // Results that fall with x grow with -x, and ties stay ties. Those that do not depend on it
+    // are what they are for 0.
+    SmallVector<int> signs;
+    for (Problem &p : problems) {
+      signs.push_back(p.scale > 0 ? 1 : p.scale < 0 ? -1 : 0);
+      if (p.scale < 0)
+        p.scale = -p.scale, std::tie(p.first, p.last) = std::make_pair(-p.last, -p.first);
+      else if (p.scale == 0)
+        p.scale = 1, p.first = p.last = 0;
+    }
+    auto expand = [&](auto &values) {
+      if (values.size() == 1)
+        values.assign(count, values.front());
+    };
+    auto turn = [&](auto &multipliers) {
+      if (grow)
+        return;
+      expand(multipliers);
+      for (auto [m, sign] : llvm::zip_equal(multipliers, signs))
+        m *= sign;
+    };
+    auto wide = [&](Wide &found) {
+      turn(found.multiplier);
       return wideRequantized(b, leaf, found, zero, lo, hi, storage);
     };
     if (leaf.getType().isInteger(64) || (mode == Rounding::Onnx && hi - lo > 255)) {
@@ -359,8 +380,10 @@ struct Requantizer {
     }
     Value v = toI32(b, leaf);
     // Powers of two: ties are frequent, and exact.
-    if (auto even = mode == Rounding::Onnx ? findEvenShift(problems) : std::nullopt)
+    if (auto even = mode == Rounding::Onnx ? findEvenShift(problems) : std::nullopt) {
+      turn(even->multiplier);
       return narrowed(b, roundedEven(b, v, *even, zero), lo, hi, storage);
+    }
     auto fixed = findFixedPoint(problems, mode);
     if (!fixed && mode == Rounding::Onnx) {
       if (auto found = findWide(problems))
@@ -369,6 +392,16 @@ struct Requantizer {
     }
     if (!fixed)
       return mode == Rounding::Onnx ? Value() : literal(b, v, problems, storage);
+    if (!grow) {
+      // (-x + bias) * m is (x - bias) * -m.
+      for (auto *values : {&fixed->bias, &fixed->multiplier, &fixed->offset})
+        expand(*values);
+      for (size_t c = 0; c < count; ++c)
+        if (signs[c] == 0)
+          fixed->offset[c] += static_cast<int32_t>((int64_t(fixed->bias[c]) * fixed->multiplier[c]) >> 32);
+      turn(fixed->bias);
+      turn(fixed->multiplier);
+    }
     if (fixed->left)
       v = arith::ShLIOp::create(b, v, constant(b, fixed->left));
     if (!llvm::all_of(fixed->bias, [](int32_t x) { return x == 0; }))

@@ -139,10 +139,10 @@ template <typename Float> int64_t quantized(Float v, QuantizeOp op) {
 /// Computes a Function for all values that its source can have, in the order of the stored
 /// bits read as an unsigned index, with floats of `element` in the place of f32. In f64 the
 /// results are those of the real function.
-struct Evaluation {
-  PatternRewriter &rewriter;
-  DequantizeOp source;
-  FloatType element;
+class Evaluation {
+public:
+  Evaluation(PatternRewriter &rewriter, DequantizeOp source, FloatType element)
+      : rewriter(rewriter), source(source), element(element) {}
 
   /// No values when something is not evaluated.
   std::vector<double> results(Value v) {
@@ -154,7 +154,10 @@ struct Evaluation {
   }
 
 private:
-  llvm::DenseMap<Value, DenseElementsAttr> known{};
+  PatternRewriter &rewriter;
+  DequantizeOp source;
+  FloatType element;
+  llvm::DenseMap<Value, DenseElementsAttr> known;
 
   int64_t size() {
     return int64_t(1) << getElementTypeOrSelf(source.getInput().getType()).getIntOrFloatBitWidth();
@@ -306,7 +309,7 @@ struct Tabulate {
 private:
   static std::vector<double> evaluate(QuantizeOp op, Function &f, FloatType element,
                                       PatternRewriter &rewriter) {
-    return Evaluation{rewriter, f.source, element}.results(op.getInput());
+    return Evaluation(rewriter, f.source, element).results(op.getInput());
   }
 
   /// Replaces `op` by an elementwise operation on the stored integers.

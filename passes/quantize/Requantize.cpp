@@ -380,8 +380,12 @@ std::optional<WideChannel> wideChannel(const Problem &p, const std::vector<Thres
   if (least >= most)
     return std::nullopt;
   WideChannel c{m, 0};
-  // Ties as near to their threshold as can be; everything else as far.
-  Int128 offset = ties || most == unbounded ? least : most - 1;
+  // Ties as near to their threshold as can be; everything else where the real line is.
+  Int128 offset = least;
+  if (!ties) {
+    long double half = std::ldexp(1.0L, shift - 1), line = std::ldexp(static_cast<long double>(p.offset), shift) + half;
+    offset = std::clamp(static_cast<Int128>(std::clamp(line, -0x1p99L, 0x1p99L)), least, most - 1);
+  }
   if (offset > INT64_MAX / 2 || offset < INT64_MIN / 2)
     return std::nullopt;
   c.offset = static_cast<int64_t>(offset);
@@ -413,8 +417,9 @@ std::optional<Wide> dlc::quantize::findWide(llvm::ArrayRef<Problem> problems, bo
   int room = 61 - bitsOf(reach);
   for (const Problem &p : problems)
     thresholds.push_back(thresholdsOf(p, Rounding::Onnx, loose));
-  // Multipliers of 31 bits are cheaper.
-  for (int bits : {31, 61 - bitsOf(farthest)}) {
+  // Multipliers of 31 bits are cheaper; where not all thresholds are met, the line is as near as can be.
+  int most = 61 - bitsOf(farthest);
+  for (int bits : {loose ? most : 31, most}) {
     Wide wide;
     wide.shift = std::min(room, bits - 1 - std::ilogb(largest));
     if (wide.shift < 1)
