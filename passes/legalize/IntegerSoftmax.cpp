@@ -16,9 +16,7 @@ namespace {
 constexpr int kBits = 31;
 } // namespace
 
-/// Whether floats are no worse: vectors of them, or an FPU where bytes count more than
-/// cycles (the table has 1 KiB).
-static bool prefersFloats(Operation *op) {
+bool dlc::legalize::prefersFloats(Operation *op) {
   dlc::rt::TargetAttr target = dlc::rt::targetOf(op);
   if (!target || !target.getFpuF32())
     return false;

@@ -20,7 +20,7 @@ const Origin *Legalizer::originOf(Value lowered) const {
 }
 
 void Legalizer::remember(Value lowered, Origin origin) {
-  if (rounding != quantize::Rounding::Onnx || origin.name == "Softmax")
+  if (rounding != quantize::Rounding::Onnx || hasIntegerForm(origin.name))
     origins[lowered] = std::move(origin);
 }
 
@@ -221,12 +221,13 @@ static Quantization quantizationOfUses(Value v) {
 
 /// How `v`, an output of the model, was quantized, perhaps before its data moved.
 static Quantization quantizationOfResult(Value v) {
-  while (v.getDefiningOp<linalg::TransposeOp>() || v.getDefiningOp<tensor::CollapseShapeOp>() ||
-         v.getDefiningOp<tensor::ExpandShapeOp>())
-    v = v.getDefiningOp()->getOperand(0);
-  Operation *def = v.getDefiningOp();
-  if (auto stated = def ? def->getAttrOfType<ArrayAttr>(kQuantization) : ArrayAttr())
-    return {{cast<FloatAttr>(stated[0]).getValueAsDouble(), cast<IntegerAttr>(stated[1]).getInt()}};
+  while (Operation *def = v.getDefiningOp()) {
+    if (auto stated = def->getAttrOfType<ArrayAttr>(kQuantization))
+      return {{cast<FloatAttr>(stated[0]).getValueAsDouble(), cast<IntegerAttr>(stated[1]).getInt()}};
+    if (!isa<linalg::TransposeOp, tensor::CollapseShapeOp, tensor::ExpandShapeOp>(def))
+      break;
+    v = def->getOperand(0);
+  }
   auto q = v.getDefiningOp<dlc::nn::QuantizeOp>();
   return q && q.isPerTensor() ? Quantization({q.getScales()[0], q.getZeroPoints()[0]})
                               : std::nullopt;

@@ -329,16 +329,17 @@ static QuantizedFn find(StringRef name) {
 }
 
 /// Narrows the bounds of `out` to those of a Relu or Clip; false for others.
-static bool boundBy(Node &n, Format &out) {
+static bool boundBy(Node &n, Format &out, Rounding mode) {
   auto narrow = [&](double lo, double hi) {
     auto stored = [&](double v) {
-      double q = std::round(static_cast<float>(v) / out.scale) + static_cast<double>(out.zero);
+      float steps = static_cast<float>(v) / out.scale;
+      double q = (mode == Rounding::Onnx ? std::nearbyint(steps) : std::round(steps)) + static_cast<double>(out.zero);
       return static_cast<int64_t>(
           std::clamp(q, static_cast<double>(out.lo), static_cast<double>(out.hi)));
     };
     int64_t low = std::isinf(lo) ? out.lo : stored(lo), high = std::isinf(hi) ? out.hi : stored(hi);
     out.lo = low, out.hi = high;
-    return low < high;
+    return low <= high;
   };
   if (n.opType() == "Relu")
     return narrow(0, INFINITY);
@@ -360,25 +361,39 @@ static bool boundBy(Node &n, Format &out) {
   return lo && hi && narrow(*lo, *hi);
 }
 
+bool dlc::legalize::hasIntegerForm(StringRef name) {
+  return name == "Softmax" || name == "Relu" || name == "Clip" || exactNormalization(name);
+}
+
 Value dlc::legalize::quantizedResult(Node &n, Value x, const Format &format) {
   Legalizer &legalizer = n.legalizer();
   Rounding mode = legalizer.getRounding();
   const Origin *origin = legalizer.originOf(x);
-  if (mode == Rounding::Onnx) {
-    if (!origin || origin->name != "Softmax")
-      return {};
-    Node node = legalizer.recall(*origin, n.b);
-    return exactSoftmax(node, format);
-  }
-  if (!isByte(format.storage))
+  if (mode != Rounding::Onnx && !isByte(format.storage))
     return {};
   Format out = format;
   while (origin && (origin->name == "Relu" || origin->name == "Clip")) {
     Node activation = legalizer.recall(*origin, n.b);
-    if (!boundBy(activation, out))
+    if (!boundBy(activation, out, mode))
       return {};
     origin = legalizer.originOf(origin->inputs[0]);
   }
+  if (!origin)
+    return {};
+  auto type = cast<RankedTensorType>(x.getType());
+  if (out.lo == out.hi) // nothing else lies between the bounds
+    return type.hasStaticShape() ? n.constantTensor(DenseElementsAttr::get(
+                                       type.clone(out.storage), APInt(out.storage.getIntOrFloatBitWidth(), out.lo,
+                                                                      /*isSigned=*/false, /*implicitTrunc=*/true)))
+                                 : Value();
+  // What TensorFlow Lite does not have is as ONNX says.
+  ExactFn exact = origin->name == "Softmax" && mode == Rounding::Onnx ? exactSoftmax : exactNormalization(origin->name);
+  if (exact) {
+    Node node = legalizer.recall(*origin, n.b);
+    return exact(node, out);
+  }
+  if (mode == Rounding::Onnx)
+    return {};
   QuantizedFn fn = origin ? find(origin->name) : nullptr;
   if (!fn)
     return {};

@@ -21,9 +21,20 @@ struct Format {
 /// format `out`. Null when that is no different from quantizing `x`.
 Value quantizedResult(Node &n, Value x, const Format &out);
 
+/// Whether quantizedResult may find such a form for an operator, or through one, in the default rounding mode.
+bool hasIntegerForm(llvm::StringRef name);
+
 /// Softmax along any axis of a dequantized 8-bit tensor, of exponentials with 31 bits;
 /// null when its form is another, or floats suit the target better.
 Value exactSoftmax(Node &n, const Format &out);
+
+/// An operator between quantized tensors as ONNX defines it, in integers; null when it has another form.
+using ExactFn = Value (*)(Node &n, const Format &out);
+/// That of a normalization or norm; null for other operators.
+ExactFn exactNormalization(llvm::StringRef name);
+/// Whether the target computes such operators at least as well in floats: it has vectors of them, or an FPU
+/// where bytes count more than cycles (tables, more instructions).
+bool prefersFloats(mlir::Operation *op);
 
 /// AveragePool of integers (their sums divided, halves away from zero for signed
 /// ones); null when padding counts or sizes are not known.

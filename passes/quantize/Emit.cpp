@@ -213,3 +213,46 @@ Value Emit::requantize(const Problem &p, Rounding mode, Value x, Type storage) {
   Value v = multiply(x, quantizeMultiplier(p.scale), mode);
   return narrowed(add(v, p.zero), p.lo, p.hi, storage);
 }
+
+Value Emit::roundedEven(Value v, int shift, int64_t tie, int64_t zero, int64_t lo, int64_t hi, Type storage) {
+  auto number = [&](int64_t n) -> Value { return arith::ConstantOp::create(b, b.getI64IntegerAttr(n)); };
+  Value q = arith::ShRSIOp::create(b, v, number(shift));
+  if (tie >= 0) {
+    Value rest = arith::AndIOp::create(b, v, number((int64_t(1) << shift) - 1));
+    Value isTie = arith::CmpIOp::create(b, arith::CmpIPredicate::sle, rest, number(tie));
+    Value odd = arith::AndIOp::create(b, q, arith::ExtUIOp::create(b, b.getI64Type(), isTie));
+    q = sub(q, odd);
+  }
+  // More than 32 bits only with few behind the point.
+  if (shift < 31) {
+    q = arith::MaxSIOp::create(b, q, number(lo - zero));
+    q = arith::MinSIOp::create(b, q, number(hi - zero));
+  }
+  q = arith::TruncIOp::create(b, b.getI32Type(), q);
+  return narrowed(add(q, zero), lo, hi, storage);
+}
+
+Value Emit::nearest(const Problem &p, Value x, Type storage) {
+  bool narrow = p.hi - p.lo <= 255 && x.getType().isInteger(32);
+  if (auto even = narrow ? findEvenShift(p) : std::nullopt) {
+    Value v = add(arith::MulIOp::create(b, x, constant(even->multiplier[0])), even->offset[0]);
+    Value odd = arith::AndIOp::create(b, shiftRight(v, even->shift[0]), constant(1));
+    v = add(add(v, (int64_t(1) << (even->shift[0] - 1)) - 1), odd);
+    return narrowed(add(shiftRight(v, even->shift[0]), p.zero), p.lo, p.hi, storage);
+  }
+  for (bool loose : {false, true}) {
+    if (auto fixed = narrow ? findFixedPoint(p, Rounding::Onnx, loose) : std::nullopt) {
+      Value v = add(shiftLeft(x, fixed->left), fixed->bias[0]);
+      v = arith::MulSIExtendedOp::create(b, v, constant(fixed->multiplier[0])).getHigh();
+      return narrowed(shiftRight(add(v, fixed->offset[0]), fixed->shift[0]), p.lo, p.hi, storage);
+    }
+    if (auto wide = findWide(p, loose)) {
+      auto number = [&](int64_t n) -> Value { return arith::ConstantOp::create(b, b.getI64IntegerAttr(n)); };
+      if (!x.getType().isInteger(64))
+        x = arith::ExtSIOp::create(b, b.getI64Type(), x);
+      Value v = add(arith::MulIOp::create(b, x, number(wide->multiplier[0])), number(wide->offset[0]));
+      return roundedEven(v, wide->shift, wide->tie, p.zero, p.lo, p.hi, storage);
+    }
+  }
+  return {};
+}

@@ -49,6 +49,12 @@ public:
   /// x as f32 times `scale`, to the nearest, ties to even, plus `zero`. Results beyond
   /// 2^21 are some integers beyond, of the same sign.
   mlir::Value scaledByFloat(mlir::Value x, mlir::Value scale, int64_t zero);
+  /// v / 2^shift rounded down, where lower bits up to `tie` (not negative) are a tie, which goes to the even
+  /// number; then zero point and bounds. `v` is an i64.
+  mlir::Value roundedEven(mlir::Value v, int shift, int64_t tie, int64_t zero, int64_t lo, int64_t hi,
+                          mlir::Type storage);
+  /// requantize(p, Rounding::Onnx, x) of an i32 or i64 in the storage type; null when no arithmetic is found.
+  mlir::Value nearest(const Problem &p, mlir::Value x, mlir::Type storage);
   /// requantize(p, mode, x) in the storage type: cheap arithmetic where it is the
   /// same, the definition's own otherwise. Not for Rounding::Onnx.
   mlir::Value requantize(const Problem &p, Rounding mode, mlir::Value x, mlir::Type storage);

@@ -102,7 +102,7 @@ class Builder:
 
     def dtype(self):
         if self.wide:
-            self.graph.opsets[""] = 21
+            self.graph.opsets[""] = max(self.graph.opsets[""], 21)
             return self.pick("int16", "int16", "int16", "uint16", "int8")
         return self.pick("int8", "int8", "int8", "uint8", "uint8")
 
@@ -185,13 +185,14 @@ class Builder:
             raise Ambiguous("scale")
         return scale, zero, dtype
 
-    def rounded(self, real, magnitude, parameters, exact=False, relative=2.0**-21):
-        """Stored integers for real numbers; `magnitude` bounds the terms that they are sums of."""
+    def rounded(self, real, magnitude, parameters, exact=False, relative=2.0**-21, wide=2.0**-36):
+        """Stored integers for real numbers; `magnitude` bounds the terms that they are sums of, `relative` their
+        error in floats, `wide` that in integers for results of 16 bits."""
         scale, zero, dtype = parameters
         low, high = RANGES[dtype]
         v = real / np.float64(scale)
         if dtype.endswith("16") and relative <= 2.0**-20:
-            relative = 2.0**-36  # floats of 32 bits would not do: integers it must be
+            relative = wide  # floats of 32 bits would not do: integers it must be
         # Exact with powers of two while every float on the way holds 24 bits.
         if not (exact and (is_power_of_two(scale) or exact == "steps")):
             error = np.abs(magnitude) / np.float64(scale) * relative + 1e-9
@@ -200,10 +201,10 @@ class Builder:
                 raise Ambiguous("near a tie")
         return np.clip(np.rint(v) + zero, low, high).astype(np.int64)
 
-    def quantize(self, name, real, magnitude, exact=False, relative=2.0**-21, parameters=None):
+    def quantize(self, name, real, magnitude, exact=False, relative=2.0**-21, parameters=None, wide=2.0**-36):
         """QuantizeLinear of the floats `name`."""
         scale, zero, dtype = parameters = parameters or self.choose(real)
-        q = self.rounded(real, magnitude, parameters, exact, relative)
+        q = self.rounded(real, magnitude, parameters, exact, relative, wide)
         inputs = [name, *self.parameters(scale, zero, dtype)]
         if dtype == "uint8" and zero == 0 and self.chance(.5):
             inputs.pop()
@@ -574,7 +575,7 @@ class Builder:
     def requantize(self, x):
         parameters = self.choose(x.real, self.pick("int8", "int8", "uint8", "uint8", "int16", "uint16"))
         if parameters[2].endswith("16"):
-            self.graph.opsets[""] = 21
+            self.graph.opsets[""] = max(self.graph.opsets[""], 21)
         self.text.append(f"requantize {list(x.shape)}")
         return self.quantize(self.dequantize(x), x.real, x.real, self.dyadic and is_power_of_two(x.scale),
                              parameters=parameters)
@@ -702,6 +703,81 @@ class Builder:
         real = (result - x.zero) * np.float64(x.scale)
         return self.quantize(name, real, real, exact, parameters=parameters)
 
+    def normalized(self, x):
+        """Normalizations and norms: rows less their mean, over their deviation or length."""
+        if x.q.ndim < 2:
+            return self.rectified(x)
+        d = np.float64(x.scale) * (x.q - x.zero)
+        rank, channels, epsilon = x.q.ndim, x.shape[1], self.pick(1e-5, 1e-5, 1e-3, 1e-12)
+        self.graph.opsets[""] = max(self.graph.opsets[""], 18)
+        op = self.pick("LayerNormalization", "LayerNormalization", "RMSNormalization", "InstanceNormalization",
+                       "GroupNormalization", "MeanVarianceNormalization", "LpNormalization", "ReduceL1", "ReduceL2",
+                       "ReduceSumSquare")
+        inputs, attributes = [self.dequantize(x)], {}
+
+        def parameters(shape, beta=True):
+            low, high = self.pick((.5, 1.5), (1, 1), (-2, 2))
+            gamma = self.rng.uniform(low, high, shape).astype(np.float32)
+            if self.chance(.3):
+                q = self.rng.integers(-128, 128, shape)
+                stored = Tensor(self.constant(q.astype(np.int8), "gamma"), q, "int8", self.scale(.001, .05), self.between(-9, 9))
+                inputs.append(self.dequantize(stored))
+                gamma = stored.real
+            else:
+                inputs.append(self.constant(gamma, "gamma"))
+            offsets = (self.rng.normal(0, self.pick(0, 1), shape) if beta else np.zeros(shape)).astype(np.float32)
+            if beta:
+                inputs.append(self.constant(offsets, "beta"))
+            return gamma.astype(np.float64), offsets.astype(np.float64)
+
+        def over_deviation(values, axes):
+            centred = values - values.mean(axes, keepdims=True)
+            # Halves of rows that are all equal are no noise of the mean.
+            centred[np.broadcast_to(np.ptp(values, axes, keepdims=True) == 0, values.shape)] = 0
+            variance = (centred**2).mean(axes, keepdims=True)
+            return centred, variance
+
+        if op in ("LayerNormalization", "RMSNormalization"):
+            axis = self.between(1, rank - 1)
+            axes = tuple(range(axis, rank))
+            root = op == "RMSNormalization"
+            gamma, beta = parameters(x.shape[axis:], beta=not root and self.chance(.8))
+            if root:
+                self.graph.opsets[""] = 23
+            centred, variance = (d, (d**2).mean(axes, keepdims=True)) if root else over_deviation(d, axes)
+            y, attributes = centred / np.sqrt(variance + np.float32(epsilon)) * gamma, {"axis": axis, "epsilon": epsilon}
+        elif op == "InstanceNormalization" and rank > 2:
+            gamma, beta = (v.reshape(-1, *[1] * (rank - 2)) for v in parameters((channels,)))
+            centred, variance = over_deviation(d, tuple(range(2, rank)))
+            y, attributes = centred / np.sqrt(variance + np.float32(epsilon)) * gamma, {"epsilon": epsilon}
+        elif op == "GroupNormalization" and rank > 2:
+            self.graph.opsets[""] = max(self.graph.opsets[""], 21)
+            groups = self.pick(*(g for g in range(1, channels + 1) if channels % g == 0))
+            gamma, beta = (v.reshape(-1, *[1] * (rank - 2)) for v in parameters((channels,)))
+            centred, variance = over_deviation(d.reshape(x.shape[0], groups, -1), (2,))
+            y = (centred / np.sqrt(variance + np.float32(epsilon))).reshape(x.shape) * gamma
+            attributes = {"epsilon": epsilon, "num_groups": groups}
+        elif op == "MeanVarianceNormalization" and rank == 4:
+            centred, variance = over_deviation(d, (0, 2, 3))
+            y, beta = centred / (np.sqrt(variance) + 1e-9), np.zeros(())
+        elif op == "LpNormalization":
+            p, axis = self.pick(1, 2), self.between(-rank, rank - 1)
+            length = np.abs(d).sum(axis, keepdims=True) if p == 1 else np.sqrt((d**2).sum(axis, keepdims=True))
+            y, beta, attributes = d / np.where(length == 0, 1, length), np.zeros(()), {"axis": axis, "p": p}
+        else:
+            op = op if op.startswith("Reduce") else "ReduceL2"
+            axes, keep = tuple(sorted(self.rng.permutation(rank)[:self.between(1, rank)].tolist())), int(self.chance(.5))
+            keep |= len(axes) == rank
+            inputs.append(self.constant(np.array(axes, np.int64), "axes"))
+            f = {"ReduceL1": np.abs(d).sum, "ReduceL2": (d**2).sum, "ReduceSumSquare": (d**2).sum}[op]
+            y, beta, attributes = f(axis=axes, keepdims=bool(keep)), np.zeros(()), {"keepdims": keep}
+            if op == "ReduceL2":
+                y = np.sqrt(y)
+        self.text.append(f"{op} {list(x.shape)} {attributes}")
+        real, size = y + beta, np.abs(y) + np.abs(beta)
+        name, real = self.activation(self.node(op, inputs, **attributes), real, size)
+        return self.quantize(name, real, size, relative=2.0**-20 if self.wide else 2.0**-19, wide=2.0**-28)
+
     STEPS = ("conv",) * 12 + ("gemm",) * 4 + ("products", "combine", "combine", "combine", "combine", "concat",
              "concat", "pool", "pool", "pool", "rectified", "rectified", "requantize", "softmax", "reshape",
              "transpose", "pad", "slice", "transposed", "transposed", "sums", "resize")
@@ -748,11 +824,12 @@ def families():
     """Graphs with steps of their own: their numbers, the class that makes them, and the steps that it has more."""
     from exporters import ExporterBuilder
     return [(range(2200, 2300), Builder, ("bilinear",) * 20), (range(2300, 2350), Builder, ("ordered",) * 40),
-            (range(2350, 2550), ExporterBuilder, ExporterBuilder.MORE)]
+            (range(2350, 2550), ExporterBuilder, ExporterBuilder.MORE),
+            (range(2550, 2650), Builder, ("normalized",) * 40)]
 
 
-WIDE = range(2000, 2200)  # graphs with activations of 16 bits
-COUNT = 2550  # graphs in all
+WIDE = (*range(2000, 2200), *range(2634, 2650))  # graphs with activations of 16 bits
+COUNT = 2650  # graphs in all
 
 
 def build(seed, number, graph, prefix=""):

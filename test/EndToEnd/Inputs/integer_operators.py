@@ -91,6 +91,67 @@ def attention(m, x):
     return m.node("Reshape", [m.node("Transpose", [mixed], perm=[0, 2, 1, 3]), m.constant([1, 10, 32], "int64")])
 
 
+def parameters(m, *shape):
+    rng = np.random.default_rng(len(shape))
+    return [m.constant(rng.uniform(.5, 1, shape)), m.constant(rng.normal(0, 1, shape))]
+
+
+@operator(shape=(1, 10, 32))
+def layer_normalization(m, x):
+    return m.node("LayerNormalization", [x, *parameters(m, 32)])
+
+
+@operator(shape=(1, 10, 32), dtype="int16", result="int16")
+def layer_normalization_wide(m, x):
+    return m.node("LayerNormalization", [x, m.stored((32,), .01), m.stored((32,), .02)], axis=1 - 2)
+
+
+@operator(shape=(1, 10, 32))
+def rms_normalization(m, x):
+    m.graph.opsets[""] = 23
+    return m.node("RMSNormalization", [x, parameters(m, 32)[0]])
+
+
+@operator()
+def instance_normalization(m, x):
+    return m.node("Relu", [m.node("InstanceNormalization", [x, *parameters(m, 8)])])
+
+
+@operator(dtype="uint8")
+def group_normalization(m, x):
+    return m.node("GroupNormalization", [x, *parameters(m, 8)], num_groups=2)
+
+
+@operator()
+def mean_variance_normalization(m, x):
+    return m.node("Clip", [m.node("MeanVarianceNormalization", [x]), m.constant(-1), m.constant(1)])
+
+
+@operator()
+def l2_normalization(m, x):
+    return m.node("LpNormalization", [x], axis=1)
+
+
+@operator()
+def l1_normalization(m, x):
+    return m.node("LpNormalization", [x], axis=1, p=1)
+
+
+@operator(out=(1, 1, 6, 6))
+def reduce_l2(m, x):
+    return m.node("ReduceL2", [x, m.constant([1], "int64")])
+
+
+@operator(out=(1, 8))
+def reduce_sum_square(m, x):
+    return m.node("ReduceSumSquare", [x, m.constant([2, 3], "int64")], keepdims=0)
+
+
+@operator(out=(1, 8), dtype="int16", result="int16")
+def reduce_l1(m, x):
+    return m.node("ReduceL1", [x, m.constant([2, 3], "int64")], keepdims=0)
+
+
 def compute(name):
     make, shape, out, dtype, result = MODELS[name]
     m = Model(name)
