@@ -27,7 +27,7 @@ struct Recurrence {
 /// How the loop over time computes. States are tensors [N, H], the first one is h.
 struct RecurrentForm {
   unsigned states;
-  /// What x contributes to the gates at all times, [T, N, C].
+  /// What the steps need of x, [T, N, C].
   std::function<Value(int64_t d)> project;
   std::function<Value(int64_t d, unsigned s)> initial;
   /// States after time t from those before it.

@@ -20,6 +20,9 @@ namespace {
 constexpr int kArgument = 27, kResult = 30;
 /// Steps finer than this need states with more than 16 bits in the products.
 constexpr double kFine = 0x1p-9;
+/// Bytes of sums of x at all times that firmware keeps; more cost more than the tenth of
+/// the cycles that multiplying in the loop does.
+constexpr int64_t kManySums = 16384;
 
 /// Constant weights without zero point, [D, rows, depth], and the scale of each row.
 struct Weights {
@@ -64,10 +67,13 @@ struct Direction {
   int fraction;
 };
 
-/// Bits of h that one product takes: `width` bits from bit `low` on.
+/// Bits of h that one product takes: `span` bits from bit `low` on, as a number of `width`
+/// bits less `offset`; the first part has the sign.
 struct Part {
   unsigned width;
   int low;
+  int span;
+  int64_t offset = 0;
   bool joined = false; ///< its sums are added to those of the next part
 };
 } // namespace
@@ -184,6 +190,8 @@ public:
   bool prepare();
 
   Value project(int64_t d);
+  /// What x contributes at time t: [N, G*H], or of all times.
+  Value sumsAt(int64_t d, Value inputs, Value t);
   Value initial(int64_t d, unsigned s);
   void stepRNN(int64_t d, Value inputs, Value t, SmallVector<Value> &states);
   void stepGRU(int64_t d, Value inputs, Value t, SmallVector<Value> &states);
@@ -262,6 +270,7 @@ private:
   Integers x;
   std::optional<Integers> h0, c0;
   bool fine = false;
+  bool late = false; ///< x is multiplied in the loop: slower, but no sums of all times are kept
   SmallVector<Part> parts; ///< of h, upper bits first
   int hBits = kResult, cBits = 26; ///< fraction bits of the states
   int segmentBits;
@@ -311,11 +320,18 @@ bool IntegerRecurrence::prepare() {
   // Cores with vectors of bytes multiply two bytes in the time of one 16-bit number.
   dlc::rt::TargetAttr target = dlc::rt::targetOf(n.op);
   if (target && target.getIsa() == "mve")
-    parts = {{8, 23, /*joined=*/true}, {8, 15}};
+    parts = {{8, 23, 8, 0, /*joined=*/true}, {8, 15, 8, 128}};
   else
-    parts = {{16, 15}};
-  if (fine)
-    parts.push_back({8, 7});
+    parts = {{16, 15, 16}};
+  if (fine && parts.size() == 2)
+    parts.append({{8, 7, 8, 128, /*joined=*/true}, {8, 0, 7}});
+  else if (fine)
+    parts.push_back({16, 0, 15});
+  auto optimize = n.op->getParentOfType<ModuleOp>()->getAttrOfType<StringAttr>(dlc::rt::kOptimize);
+  late = optimize && optimize.getValue() != "speed";
+  auto batch = getConstantIntValue(q.batch);
+  if (target && !target.getHosted() && steps && batch)
+    late |= *steps * *batch * q.gates * q.hidden * 4 > kManySums;
   std::vector<double> biases(q.directions * 2 * q.gates * q.hidden, 0);
   std::vector<double> peepholes(q.peepholes ? q.directions * 3 * q.hidden : 0, 0);
   for (auto [v, to] : {std::pair(q.b, &biases), std::pair(q.peepholes, &peepholes)}) {
@@ -372,10 +388,6 @@ bool IntegerRecurrence::prepareDirection(int64_t d, const Weights &w, const Weig
   }
   if (xMost > INT32_MAX || rMost * 32768 > INT32_MAX || !std::isfinite(bound))
     return false;
-  // Sums of bytes are joined to those of 16 bits; of more only where they fit.
-  std::vector<double> largest;
-  for (size_t i = 0; i < parts.size(); ++i)
-    largest.push_back(std::ldexp(static_cast<double>(rMost), parts[i].width - 1));
   auto factors = [&](ArrayRef<double> scales, double most, int bits) -> std::optional<Factors> {
     Factors f;
     double top = 0;
@@ -407,7 +419,8 @@ bool IntegerRecurrence::prepareDirection(int64_t d, const Weights &w, const Weig
       std::vector<double> scales = hScale;
       for (double &s : scales)
         s = std::ldexp(s, parts[i].low - parts.back().low);
-      double most = i > 0 && parts[i - 1].joined ? 32768.0 * rMost : largest[i];
+      double most = i > 0 && parts[i - 1].joined ? 32768.0 * rMost
+                                                 : std::ldexp(static_cast<double>(rMost), parts[i].width - 1);
       auto fh = factors(scales, most, out.fraction);
       fits = fh.has_value();
       if (fits)
@@ -435,7 +448,7 @@ bool IntegerRecurrence::prepareDirection(int64_t d, const Weights &w, const Weig
   auto lowOffset = [&](int64_t row) {
     double units = 0;
     for (const Part &part : ArrayRef(parts).drop_front())
-      units += std::ldexp(128.0, part.low - parts.back().low);
+      units += std::ldexp(static_cast<double>(part.offset), part.low - parts.back().low);
     return units * hScale[row] * r.sum(d, row, false);
   };
   // Every product is rounded down: on average half a unit is lost.
@@ -481,11 +494,24 @@ Value IntegerRecurrence::matrix(const Weights &w, int64_t d, int64_t from, int64
 }
 
 Value IntegerRecurrence::project(int64_t d) {
+  if (late)
+    return x.tensor;
   Value w = directions[d].w;
   SmallVector<OpFoldResult> flat{n.mul(q.time, q.batch), n.size(x.tensor, 2)};
   Value sums = n.matmul(n.reshape(x.tensor, flat), w, n.b.getI32Type());
   SmallVector<OpFoldResult> cube{q.time, q.batch, n.b.getIndexAttr(q.gates * q.hidden)};
   return n.reshape(sums, cube);
+}
+
+Value IntegerRecurrence::sumsAt(int64_t d, Value inputs, Value t) {
+  if (!late)
+    return inputs;
+  // Copied: kernels read buffers whose place is known.
+  SmallVector<OpFoldResult> sizes{q.batch, n.size(inputs, 2)};
+  Value now = n.generate(sizes, getElementTypeOrSelf(inputs.getType()), [&](Builder &b, ValueRange at) -> Value {
+    return extract(b, inputs, {t, at[0], at[1]});
+  });
+  return n.matmul(now, directions[d].w, n.b.getI32Type());
 }
 
 Value IntegerRecurrence::initial(int64_t d, unsigned s) {
@@ -516,12 +542,15 @@ IntegerRecurrence::Sums IntegerRecurrence::recurrent(int64_t d, unsigned block, 
     Value values = n.map(h, type, [&](Builder &b, ValueRange v) -> Value {
       Emit e(b);
       // Rounded to the lowest bit of all parts.
-      Value whole = e.add(v[0], int64_t(1) << (parts.back().low - 1));
+      int lowest = parts.back().low;
+      Value whole = e.add(v[0], lowest ? int64_t(1) << (lowest - 1) : 0);
       whole = arith::MinSIOp::create(b, whole, e.constant((int64_t(1) << 30) - 1));
-      whole = arith::TruncIOp::create(b, type, e.shiftRight(whole, part.low));
-      if (&part == &parts.front())
-        return whole;
-      return arith::XOrIOp::create(b, whole, arith::ConstantOp::create(b, b.getI8IntegerAttr(-128)));
+      whole = e.shiftRight(whole, part.low);
+      if (&part != &parts.front()) {
+        whole = arith::AndIOp::create(b, whole, e.constant((int64_t(1) << part.span) - 1));
+        whole = e.add(whole, -part.offset);
+      }
+      return arith::TruncIOp::create(b, type, whole);
     });
     sums.parts.push_back(n.matmul(values, directions[d].r[block], i32));
   }
@@ -547,7 +576,10 @@ Value IntegerRecurrence::sigmoid(Builder &b, Value argument) {
 }
 
 Value IntegerRecurrence::fromX(Builder &b, int64_t d, int64_t gate, Value inputs, Value t, ValueRange at) {
-  return times(b, extract(b, inputs, {t, at[0], rowIndex(b, gate, at[1])}), directions[d].x, gate, at[1]);
+  SmallVector<Value> place{at[0], rowIndex(b, gate, at[1])};
+  if (!late)
+    place.insert(place.begin(), t);
+  return times(b, extract(b, inputs, place), directions[d].x, gate, at[1]);
 }
 
 Value IntegerRecurrence::fromH(Builder &b, int64_t d, int64_t gate, const Sums &sums, ValueRange at) {
@@ -557,7 +589,7 @@ Value IntegerRecurrence::fromH(Builder &b, int64_t d, int64_t gate, const Sums &
   for (auto [part, sum] : llvm::zip_equal(parts, sums.parts)) {
     Value v = extract(b, sum, {at[0], column});
     if (above)
-      v = e.add(e.shiftLeft(above, part.width), v);
+      v = e.add(e.shiftLeft(above, part.span), v);
     above = part.joined ? v : Value();
     if (part.joined)
       continue;
@@ -675,6 +707,7 @@ std::optional<RecurrentForm> dlc::legalize::integerForm(Node &n, const Recurrenc
   form.project = [r](int64_t d) { return r->project(d); };
   form.initial = [r](int64_t d, unsigned s) { return r->initial(d, s); };
   form.step = [r, gates = q.gates](int64_t d, Value inputs, Value t, SmallVector<Value> &states) {
+    inputs = r->sumsAt(d, inputs, t);
     gates == 1 ? r->stepRNN(d, inputs, t, states)
     : gates == 3 ? r->stepGRU(d, inputs, t, states)
                  : r->stepLSTM(d, inputs, t, states);

@@ -390,7 +390,8 @@ Value dlc::legalize::quantizedResult(Node &n, Value x, const Format &format) {
   ExactFn exact = origin->name == "Softmax" && mode == Rounding::Onnx ? exactSoftmax : exactNormalization(origin->name);
   if (exact) {
     Node node = legalizer.recall(*origin, n.b);
-    return exact(node, out);
+    Value wide = exact == exactSoftmax ? wideSoftmax(node, out) : Value();
+    return wide ? wide : exact(node, out);
   }
   if (mode == Rounding::Onnx)
     return {};

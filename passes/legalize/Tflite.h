@@ -27,6 +27,8 @@ bool hasIntegerForm(llvm::StringRef name);
 /// Softmax along any axis of a dequantized 8-bit tensor, of exponentials with 31 bits;
 /// null when its form is another, or floats suit the target better.
 Value exactSoftmax(Node &n, const Format &out);
+/// The same of a 16-bit tensor: exponentials are products of two from tables.
+Value wideSoftmax(Node &n, const Format &out);
 
 /// An operator between quantized tensors as ONNX defines it, in integers; null when it has another form.
 using ExactFn = Value (*)(Node &n, const Format &out);

@@ -38,6 +38,8 @@ CASES = [
     ("Softplus", {}, lambda v: np.log1p(np.exp(v)), "int16", 2.3e-4, 0, "int16", 2.4e-4, 0),
     ("Mish", {}, lambda v: v * np.tanh(np.log1p(np.exp(v))), "int16", 2e-4, 0, "int16", 2e-4, 0),
     ("Sigmoid", {}, sigmoid, "int8", 1 / 16, 3, "int16", 1 / 32768, 0),
+    ("Softmax", {}, lambda v: np.exp(v - v.max()) / np.exp(v - v.max()).sum(), "int16", 2e-4, 0, "uint16", 1e-7, 0),
+    ("Softmax", {}, lambda v: np.exp(v - v.max()) / np.exp(v - v.max()).sum(), "uint16", 1e-3, 9, "int8", 1 / 4096, -128),
 ]
 
 
