@@ -47,8 +47,8 @@ bool isElementwise(linalg::GenericOp op) {
 }
 
 /// Whether the body is what dlc-integer-requantize reads: sums, products with
-/// constants and bounds.
-bool isSimple(linalg::GenericOp op) {
+/// constants and bounds; perhaps also choices between them.
+bool isSimple(linalg::GenericOp op, bool withChoices = false) {
   auto isConstant = [&](Value v) {
     if (matchPattern(v, m_Constant()))
       return true;
@@ -61,6 +61,8 @@ bool isSimple(linalg::GenericOp op) {
       return isConstant(inner.getOperand(0)) || isConstant(inner.getOperand(1));
     if (isa<arith::DivFOp>(inner))
       return isConstant(inner.getOperand(1));
+    if (withChoices && isa<arith::CmpFOp, arith::SelectOp>(inner))
+      return true;
     return isa<arith::AddFOp, arith::SubFOp, arith::MaximumFOp, arith::MinimumFOp,
                arith::MaxNumFOp, arith::MinNumFOp, arith::ConstantOp, arith::NegFOp>(inner);
   });
@@ -77,6 +79,8 @@ QuantizeOp roundingOf(DequantizeOp dq) {
 struct Function {
   DequantizeOp source;
   bool simple = true;
+  /// Rounded on the way, or made of lines only: the definition is exact, and known to be.
+  bool rounds = false, lines = true;
 
   bool collect(Value v, unsigned depth = 0) {
     if (depth > 64)
@@ -90,6 +94,7 @@ struct Function {
         Function inner = *this;
         if (q && inner.collect(q.getInput(), depth + 1)) {
           *this = std::move(inner);
+          rounds = true;
           return true;
         }
         if (source)
@@ -105,6 +110,7 @@ struct Function {
       if (!matchPattern(input, m_Constant()) && !collect(input, depth + 1))
         return false;
     simple &= isSimple(op);
+    lines &= isSimple(op, /*withChoices=*/true);
     return true;
   }
 
@@ -376,7 +382,8 @@ private:
     if (isNew)
       known->second = dlc::quantize::findPiecewise(results, lowest, sourceZero, lo, hi, maxBytes);
     const std::optional<dlc::quantize::Piecewise> &p = known->second;
-    if (!p)
+    // What other arithmetic computes exactly must not become nearly so.
+    if (!p || (p->different && (f.rounds || f.lines)))
       return rewriter.notifyMatchFailure(op, "no polynomials are near enough");
     std::vector<int32_t> rows = p->rows();
     int64_t columns = static_cast<int64_t>(rows.size()) / p->segments();
