@@ -6,6 +6,7 @@
 #include "passes/legalize/Legalizer.h"
 #include "passes/legalize/Num.h"
 #include "passes/legalize/OpTable.h"
+#include "passes/legalize/Resize.h"
 
 #include "mlir/Dialect/Utils/StaticValueUtils.h"
 
@@ -699,6 +700,34 @@ static LogicalResult lowerResize(Node &n) {
   }
   n.set(0, extrapolate(n, x, *axes, tables, attrs->extrapolation));
   return success();
+}
+
+std::optional<SmallVector<KnownTaps>> dlc::legalize::knownTaps(Node &n) {
+  bool resize11 = n.opType() == "Resize" && n.opset() >= 11;
+  auto attrs = readAttributes(n, resize11);
+  if (failed(attrs) || attrs->mode == Mode::Nearest)
+    return std::nullopt;
+  auto axes = readAxes(n, *attrs, resize11);
+  if (failed(axes))
+    return std::nullopt;
+  SmallVector<KnownTaps> result;
+  for (const Axis &axis : *axes) {
+    auto size = getConstantIntValue(axis.out);
+    if (!size || *size < 1)
+      return std::nullopt;
+    Tables t = buildTables(n, *attrs, axis, n.b.getF64Type());
+    auto indices = n.legalizer().constant(t.indices), weights = n.legalizer().constant(t.weights);
+    auto outside = t.outside ? n.legalizer().constant(t.outside) : std::nullopt;
+    if (!indices || !weights || (t.outside && !outside))
+      return std::nullopt;
+    KnownTaps taps{axis.dim, *size, t.taps, {}, {}, {}, attrs->extrapolation};
+    llvm::append_range(taps.indices, indices->getValues<int32_t>());
+    llvm::append_range(taps.weights, weights->getValues<double>());
+    if (outside)
+      llvm::append_range(taps.outside, outside->getValues<bool>());
+    result.push_back(std::move(taps));
+  }
+  return result;
 }
 
 void dlc::legalize::addResize(std::vector<OpEntry> &table) {

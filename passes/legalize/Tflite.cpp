@@ -361,8 +361,10 @@ static bool boundBy(Node &n, Format &out, Rounding mode) {
   return lo && hi && narrow(*lo, *hi);
 }
 
+static bool isResize(StringRef name) { return name == "Resize" || name == "Upsample"; }
+
 bool dlc::legalize::hasIntegerForm(StringRef name) {
-  return name == "Softmax" || name == "Relu" || name == "Clip" || exactNormalization(name);
+  return name == "Softmax" || isResize(name) || name == "Relu" || name == "Clip" || exactNormalization(name);
 }
 
 Value dlc::legalize::quantizedResult(Node &n, Value x, const Format &format) {
@@ -387,7 +389,11 @@ Value dlc::legalize::quantizedResult(Node &n, Value x, const Format &format) {
                                                                       /*isSigned=*/false, /*implicitTrunc=*/true)))
                                  : Value();
   // What TensorFlow Lite does not have is as ONNX says.
-  ExactFn exact = origin->name == "Softmax" && mode == Rounding::Onnx ? exactSoftmax : exactNormalization(origin->name);
+  ExactFn exact = exactNormalization(origin->name);
+  if (mode == Rounding::Onnx && origin->name == "Softmax")
+    exact = exactSoftmax;
+  else if (mode == Rounding::Onnx && isResize(origin->name))
+    exact = exactResize;
   if (exact) {
     Node node = legalizer.recall(*origin, n.b);
     Value wide = exact == exactSoftmax ? wideSoftmax(node, out) : Value();

@@ -34,6 +34,8 @@ Value wideSoftmax(Node &n, const Format &out);
 using ExactFn = Value (*)(Node &n, const Format &out);
 /// That of a normalization or norm; null for other operators.
 ExactFn exactNormalization(llvm::StringRef name);
+/// Interpolation (Resize, linear or cubic).
+Value exactResize(Node &n, const Format &out);
 /// Whether the target computes such operators at least as well in floats: it has vectors of them, or an FPU
 /// where bytes count more than cycles (tables, more instructions).
 bool prefersFloats(mlir::Operation *op);

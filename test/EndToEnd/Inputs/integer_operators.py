@@ -91,6 +91,41 @@ def attention(m, x):
     return m.node("Reshape", [m.node("Transpose", [mixed], perm=[0, 2, 1, 3]), m.constant([1, 10, 32], "int64")])
 
 
+def resized(m, x, sizes=None, scales=None, **attributes):
+    given = ["", m.constant(sizes, "int64")] if sizes else [m.constant(scales)]
+    return m.node("Resize", [x, m.constant([0] * 4 + [1] * 3 + [1.2]), *given], **attributes)
+
+
+@operator(out=(1, 8, 12, 12))
+def resize_bilinear(m, x):
+    return resized(m, x, scales=[1, 1, 2, 2], mode="linear")
+
+
+@operator(out=(1, 8, 11, 9))
+def resize_align_corners(m, x):
+    return resized(m, x, [1, 8, 11, 9], mode="linear", coordinate_transformation_mode="align_corners")
+
+
+@operator(out=(1, 8, 7, 7), dtype="uint8")
+def resize_by_no_fraction(m, x):
+    return m.node("Relu", [resized(m, x, scales=[1, 1, 1.234, 1.234], mode="linear")])
+
+
+@operator(out=(1, 8, 4, 9), dtype="int16", result="int16")
+def resize_cubic(m, x):
+    return resized(m, x, [1, 8, 4, 9], mode="cubic", coordinate_transformation_mode="pytorch_half_pixel")
+
+
+@operator(out=(1, 8, 4, 9))
+def resize_crop(m, x):
+    return resized(m, x, [1, 8, 4, 9], mode="linear", coordinate_transformation_mode="tf_crop_and_resize", extrapolation_value=.7)
+
+
+@operator(out=(1, 8, 2, 3))
+def resize_antialias(m, x):
+    return resized(m, x, [1, 8, 2, 3], mode="linear", antialias=1)
+
+
 def parameters(m, *shape):
     rng = np.random.default_rng(len(shape))
     return [m.constant(rng.uniform(.5, 1, shape)), m.constant(rng.normal(0, 1, shape))]
