@@ -6,6 +6,7 @@
 #include "codegen/LowerMve.h"
 #include "codegen/ParallelCalls.h"
 #include "codegen/TargetMachine.h"
+#include "dialects/RT/Loops.h"
 #include "dialects/RT/RT.h"
 #include "mlir/Conversion/AffineToStandard/AffineToStandard.h"
 #include "mlir/Conversion/ArithToLLVM/ArithToLLVM.h"
@@ -210,6 +211,15 @@ LogicalResult codegen::lowerToLLVM(ModuleOp module) {
   if (failed(prepareLastIR(module)))
     return failure();
 
+  module.walk([](scf::ForOp loop) {
+    if (!loop->hasAttr(rt::kRolled))
+      return;
+    auto unroll = LLVM::LoopUnrollAttr::get(loop.getContext(), BoolAttr::get(loop.getContext(), true), {},
+                                            {}, {}, {}, {}, {});
+    loop->setAttr("loop_annotation",
+                  LLVM::LoopAnnotationAttr::get(loop.getContext(), {}, {}, {}, unroll, {}, {}, {}, {}, {}, {},
+                                                {}, {}, {}, {}, {}));
+  });
   PassManager manager(module->getContext(), ModuleOp::getOperationName());
   // Fails when the program has not registered MLIR's debugging options.
   (void)applyPassManagerCLOptions(manager);

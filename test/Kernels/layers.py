@@ -25,6 +25,37 @@ BOARDS = {  # target: board, gcc flags, triple and options of clang
     "cortex-m33": ("mps2-an505", ["-mcpu=cortex-m33", "-mfpu=fpv5-sp-d16", "-mfloat-abi=hard"], "thumbv8m.main-none-eabihf"),
     "cortex-m55": ("mps3-an547", ["-mcpu=cortex-m55", "-mfloat-abi=hard"], "thumbv8.1m.main-none-eabihf"),
 }
+def scaled(name, of, by):
+    """The upper half of a product, as additions of quantized tensors compute it."""
+    return """
+    %{0}_up = arith.shli {1}, %left : i32
+    %{0}_by = arith.constant {2} : i32
+    %{0}_low, %{0} = arith.mulsi_extended %{0}_up, %{0}_by : i32""".format(name, of, by)
+
+
+def pair(first, second):
+    """first + (second + constant), of %q2 and %r."""
+    return """
+    %left = arith.constant 23 : i32
+    %six = arith.constant 6 : i32
+    %shift = arith.constant 20 : i32
+    %min = arith.constant -128 : i32
+    %max = arith.constant 127 : i32
+    %s = arith.addi %acc, %b : i32
+    %lo, %hi = arith.mulsi_extended %s, %m : i32
+    %q0 = arith.shrsi %hi, %six : i32
+    %q1 = arith.maxsi %q0, %min : i32
+    %q2 = arith.minsi %q1, %max : i32
+    %r = arith.extsi %extra0 : i8 to i32""" + scaled("p1", second, 415133429) + """
+    %c = arith.constant -38488337 : i32
+    %p2 = arith.addi %p1, %c : i32""" + scaled("p3", first, 1098017566) + """
+    %t = arith.addi %p3, %p2 : i32
+    %u = arith.shrsi %t, %shift : i32
+    %v = arith.maxsi %u, %min : i32
+    %w = arith.minsi %v, %max : i32
+    %q = arith.trunci %w : i32 to i8"""
+
+
 EPILOGUES = {  # result type, operands beside bias and factor, body
     "requant": ("i8", [], """
     %s = arith.addi %acc, %b : i32
@@ -67,6 +98,8 @@ EPILOGUES = {  # result type, operands beside bias and factor, body
     %v1 = arith.maxsi %v, %min : i32
     %w = arith.minsi %v1, %max : i32
     %q = arith.trunci %w : i32 to i16"""),
+    "pair": ("i8", ["i8"], pair("%q2", "%r")),
+    "mirrored": ("i8", ["i8"], pair("%r", "%q2")),
     "sum": ("i32", [], "\n    %t = arith.addi %acc, %b : i32\n    %q = arith.xori %t, %m : i32"),
     "float": ("f32", [], """
     %s = arith.addi %acc, %b : i32

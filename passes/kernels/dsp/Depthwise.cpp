@@ -461,7 +461,7 @@ void Depthwise::emitTile(Emitter &b, Value n, Value channel, Value y, Value x, V
     }
   }
   if (function) {
-    Value out = function->buffer(s.out);
+    Value out = function->output(s.out);
     Value at = add(b, add(b, mul(b, y, outRowStep), mul(b, x, outColumnStep)), channel);
     SmallVector<Value> values;
     for (Value sum : sums)

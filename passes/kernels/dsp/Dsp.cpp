@@ -137,7 +137,12 @@ nn::KernelAttr dlc::kernels::dsp::plan(Operation *op, rt::TargetAttr target) {
     // The input is expanded first where that is little memory and pays for the code.
     bool expands = !s->hasHalves() && s->channels * 2 <= kSmallScratch && s->channels >= 16 && s->outputs >= 32 &&
                    !s->isWide() && (!optimize || optimize.getValue() == "speed");
-    return nn::KernelAttr::get(op->getContext(), "dsp_vector", 4, 1, 1, expands ? 2 : 1, false);
+    // One kind of blocks where bytes count.
+    int64_t rows = 4;
+    while (savesCode(op) && s->outputs % rows != 0 && rows > 1)
+      --rows;
+    return nn::KernelAttr::get(op->getContext(), "dsp_vector", rows > 1 ? rows : 4, 1, 1,
+                               expands ? 2 : 1, false);
   }
   if (s->isDepthwise() && s->dilationX == 1 && s->dilationY == 1 &&
       s->kernelHeight * s->kernelWidth <= 64) {
@@ -209,7 +214,7 @@ std::optional<Overlap> dlc::kernels::dsp::overlapOf(Operation *op, nn::KernelAtt
   return Overlap{distance};
 }
 
-std::optional<KernelFunction> dlc::kernels::dsp::emitFunction(Operation *op) {
+std::optional<KernelFunction> dlc::kernels::dsp::emitFunction(Operation *op, bool isPadded) {
   std::optional<Shape> s = Shape::of(op);
   auto kernel = op->getAttrOfType<nn::KernelAttr>("kernel");
   if (!s || !isOurs(kernel) || !canWalk(*s) || !Filter::of(*s) || !KernelFunction::accepts(*s) ||
@@ -220,7 +225,7 @@ std::optional<KernelFunction> dlc::kernels::dsp::emitFunction(Operation *op) {
   if (bytes && (!scratch || cast<MemRefType>(scratch.getType()).getNumElements() < bytes))
     return std::nullopt;
   if (kernel.getKind() == "dsp" && s->groups == 1 && s->dilationX == 1 && s->dilationY == 1) {
-    KernelFunction function(op);
+    KernelFunction function(op, isPadded);
     emitGemm(*s, kernel, scratch, &function);
     return function;
   }
@@ -228,6 +233,13 @@ std::optional<KernelFunction> dlc::kernels::dsp::emitFunction(Operation *op) {
       KernelFunction::isPerChannel(*s)) {
     KernelFunction function(op);
     emitDepthwise(*s, kernel, scratch, &function);
+    return function;
+  }
+  // Elsewhere its code is worth the bytes: hardly anything but the loop.
+  if (kernel.getKind() == "dsp_vector" && savesCode(op) && !s->hasHalves() && s->channels % 4 == 0 &&
+      KernelFunction::isPerChannel(*s)) {
+    KernelFunction function(op);
+    emitVector(*s, kernel, scratch, &function);
     return function;
   }
   return std::nullopt;

@@ -18,8 +18,9 @@ std::optional<Overlap> overlapOf(mlir::Operation *op, nn::KernelAttr kernel);
 /// the plain loops after all.
 bool emit(mlir::Operation *op, nn::KernelAttr kernel);
 
-/// Emits the kernel of `op` as a function; nothing when it has no such form.
-std::optional<KernelFunction> emitFunction(mlir::Operation *op);
+/// Emits the kernel of `op` as a function, with code for padding even where there is
+/// none if `isPadded`; nothing when it has no such form.
+std::optional<KernelFunction> emitFunction(mlir::Operation *op, bool isPadded = false);
 
 /// Whether the target begins two instructions in a cycle, in order.
 bool issuesPairs(mlir::Operation *op);
@@ -55,7 +56,8 @@ mlir::Value startOf(mlir::ImplicitLocOpBuilder &b, mlir::Value bias, mlir::Value
 // With a `function`, they emit its body: code that several layers can share.
 void emitGemm(const Shape &s, nn::KernelAttr kernel, mlir::Value scratch,
               KernelFunction *function = nullptr);
-void emitVector(const Shape &s, nn::KernelAttr kernel, mlir::Value scratch);
+void emitVector(const Shape &s, nn::KernelAttr kernel, mlir::Value scratch,
+                KernelFunction *function = nullptr);
 void emitDepthwise(const Shape &s, nn::KernelAttr kernel, mlir::Value scratch,
                    KernelFunction *function = nullptr);
 int64_t vectorScratch(const Shape &s, nn::KernelAttr kernel);

@@ -45,7 +45,55 @@ bool KernelFunction::isPerChannel(const Shape &s) {
   });
 }
 
-KernelFunction::KernelFunction(Operation *op) : op(op) {
+/// Brings sums of two scaled numbers into one order, whichever of them an Add has first: what
+/// depends on the accumulator is added last, to the other one and the constant.
+static void orderSums(Block &block) {
+  DenseSet<Value> dependent{block.getArgument(0)};
+  SmallVector<arith::AddIOp> sums;
+  for (Operation &op : block.without_terminator()) {
+    if (llvm::any_of(op.getOperands(), [&](Value v) { return dependent.contains(v); }))
+      dependent.insert(op.result_begin(), op.result_end());
+    if (auto sum = dyn_cast<arith::AddIOp>(op))
+      sums.push_back(sum);
+  }
+  for (arith::AddIOp sum : sums) {
+    Value other = sum.getLhs();
+    auto inner = sum.getRhs().getDefiningOp<arith::AddIOp>();
+    if (dependent.contains(other) || !inner || !inner->hasOneUse() ||
+        !dependent.contains(inner.getLhs()) || dependent.contains(inner.getRhs()))
+      continue;
+    // other + (x + c): x + (other + c)
+    Value x = inner.getLhs(), c = inner.getRhs();
+    OpBuilder b(sum);
+    Value rest = arith::AddIOp::create(b, sum.getLoc(), other, c);
+    sum->setOperands({x, rest});
+    inner.erase();
+  }
+}
+
+/// Orders operations by need: each right before the first that takes its result, operands
+/// from left to right.
+static void orderByNeed(Block &block) {
+  Operation *end = block.getTerminator();
+  DenseSet<Operation *> done;
+  std::function<void(Operation *)> visit = [&](Operation *op) {
+    if (!done.insert(op).second)
+      return;
+    for (Value operand : op->getOperands())
+      if (Operation *made = operand.getDefiningOp(); made && made->getBlock() == &block)
+        visit(made);
+    if (op != end)
+      op->moveBefore(end);
+  };
+  visit(end);
+}
+
+KernelFunction::KernelFunction(Operation *op, bool isPadded) : op(op), padded(isPadded) {
+  if (savesCode(op)) {
+    Block &block = op->getRegion(0).front();
+    orderSums(block);
+    orderByNeed(block);
+  }
   auto layer = op->getParentOfType<func::FuncOp>();
   OpBuilder b(layer);
   func = func::FuncOp::create(b, op->getLoc(), "kernel", b.getFunctionType({}, {}));
@@ -74,15 +122,29 @@ Value KernelFunction::constant(TypedAttr v) {
   return argument(arith::ConstantOp::create(b, v), v.getType());
 }
 
+Value KernelFunction::output(Value memref) {
+  if (outArgument)
+    return outArgument;
+  // Whether it is an operand of the epilogue, too, makes no difference to the code.
+  Value operand = buffers.lookup(memref);
+  buffers.erase(memref);
+  outArgument = buffer(memref);
+  buffers.erase(memref);
+  if (operand)
+    buffers[memref] = operand;
+  return outArgument;
+}
+
 Value KernelFunction::buffer(Value memref) {
-  Value &found = buffers[memref];
-  if (found)
+  if (Value found = buffers.lookup(memref))
     return found;
   ImplicitLocOpBuilder b(op->getLoc(), op);
   Value flat = flatten(b, memref).buffer;
   auto type = MemRefType::get({ShapedType::kDynamic}, cast<MemRefType>(memref.getType()).getElementType());
   flat = memref::CastOp::create(b, type, flat);
-  return found = argument(flat, type);
+  Value result = argument(flat, type);
+  buffers[memref] = result;
+  return result;
 }
 
 /// Whether operand `number` of `op` may be any number at next to no cost.
@@ -135,17 +197,23 @@ std::string KernelFunction::finish() {
   return text;
 }
 
-/// Whether nothing else that a layer touches overlaps `buffer`.
-static bool isAlone(Value buffer) {
-  while (Operation *op = buffer.getDefiningOp()) {
-    if (isa<memref::GetGlobalOp>(op))
-      return true;
-    if (!isa<memref::CastOp, memref::ReinterpretCastOp>(op))
-      return false; // views of scratch overlap one another
-    buffer = op->getOperand(0);
-  }
-  auto argument = cast<BlockArgument>(buffer);
-  auto func = dyn_cast<func::FuncOp>(argument.getOwner()->getParentOp());
+/// What `buffer` is a part of.
+static Value wholeOf(Value buffer) {
+  while (isa_and_nonnull<memref::CastOp, memref::ReinterpretCastOp, memref::ViewOp>(buffer.getDefiningOp()))
+    buffer = buffer.getDefiningOp()->getOperand(0);
+  return buffer;
+}
+
+/// Whether nothing else that a kernel touches overlaps operand `number` of its call.
+static bool isAlone(func::CallOp call, unsigned number) {
+  Value buffer = wholeOf(call.getOperand(number));
+  for (unsigned i = 0; i < call.getNumOperands(); ++i)
+    if (i != number && isa<MemRefType>(call.getOperand(i).getType()) && wholeOf(call.getOperand(i)) == buffer)
+      return false;
+  if (buffer.getDefiningOp<memref::GetGlobalOp>())
+    return true;
+  auto argument = dyn_cast<BlockArgument>(buffer);
+  auto func = argument ? dyn_cast<func::FuncOp>(argument.getOwner()->getParentOp()) : func::FuncOp();
   return func && func.getArgAttr(argument.getArgNumber(), "llvm.noalias");
 }
 
@@ -185,7 +253,7 @@ static void dropArguments(func::FuncOp func, MutableArrayRef<func::CallOp> calls
   func.setFunctionType(b.getFunctionType(body.getArgumentTypes(), {}));
   // What nothing else of a layer touches.
   for (BlockArgument argument : body.getArguments())
-    if (llvm::all_of(calls, [&](func::CallOp call) { return isAlone(call.getOperand(argument.getArgNumber())); }))
+    if (llvm::all_of(calls, [&](func::CallOp call) { return isAlone(call, argument.getArgNumber()); }))
       func.setArgAttr(argument.getArgNumber(), "llvm.noalias", b.getUnitAttr());
 }
 
@@ -226,12 +294,6 @@ static double estimate(const Shape &s, dlc::nn::KernelAttr kernel, Pending &p) {
   return macs * 1.5;
 }
 
-/// Whether the core is one that nobody saves flash on at the cost of cycles.
-static bool isFast(ModuleOp module) {
-  dlc::rt::TargetAttr target = dlc::rt::targetOf(module);
-  return target && target.getCpu() == "cortex-m7";
-}
-
 /// Chooses the layers that share: those first that save the most bytes for a cycle.
 static void choose(std::vector<Group> &groups, double cycles) {
   SmallVector<Pending *> candidates;
@@ -266,27 +328,55 @@ void dlc::kernels::dsp::emitShared(ModuleOp module) {
   std::vector<Group> groups; // in order of the layers
   llvm::StringMap<size_t> groupOf;
   double cycles = 0;
+  // Emitting a kernel changes its contraction.
+  auto emitCopy = [](Operation *op, bool isPadded) {
+    Operation *copy = ImplicitLocOpBuilder(op->getLoc(), op).clone(*op);
+    std::optional<KernelFunction> function = emitFunction(copy, isPadded);
+    if (!function)
+      copy->erase();
+    return function;
+  };
   for (Operation *op : ops) {
     std::optional<Shape> shape = Shape::of(op);
     if (!shape)
       continue;
-    ImplicitLocOpBuilder b(op->getLoc(), op);
-    // Emitting a kernel changes its contraction.
-    Operation *copy = b.clone(*op);
-    std::optional<KernelFunction> function = emitFunction(copy);
+    std::optional<KernelFunction> function = emitCopy(op, false);
     Pending pending{op, function ? *function : KernelFunction(), {}};
     cycles += estimate(*shape, op->getAttrOfType<dlc::nn::KernelAttr>("kernel"), pending);
-    if (!function) {
-      copy->erase();
+    if (!function)
       continue;
-    }
     auto [found, isNew] = groupOf.try_emplace(pending.function.finish(), groups.size());
     if (isNew)
       groups.emplace_back();
     groups[found->second].push_back(pending);
   }
+  // Code for padding does no harm where nothing is padded.
+  for (Group &group : groups) {
+    if (group.empty() || !savesCode(group[0].op))
+      continue;
+    SmallVector<KernelFunction> padded;
+    for (Pending &p : group)
+      padded.push_back(*emitCopy(p.op, true));
+    size_t other = 0;
+    bool isKnown = llvm::all_of(padded, [&](KernelFunction &function) {
+      auto found = groupOf.find(function.finish());
+      other = found == groupOf.end() ? other : found->second;
+      return found != groupOf.end() && &groups[other] != &group;
+    });
+    for (auto [p, function] : llvm::zip_equal(group, padded)) {
+      if (isKnown)
+        std::swap(p.function, function);
+      function.contraction()->erase();
+      function.erase();
+    }
+    if (!isKnown)
+      continue;
+    llvm::append_range(groups[other], group);
+    group.clear();
+  }
   if (!ops.empty() && !savesCode(ops[0]))
-    choose(groups, isFast(module) ? 0 : cycles);
+    // Cores of dual issue lose more than they have to spend: 6 % on Cortex-M7.
+    choose(groups, issuesPairs(ops[0]) ? 0 : cycles);
   unsigned number = 0;
   std::string name = "kernel";
   if (auto given = module->getAttrOfType<StringAttr>(rt::kName))

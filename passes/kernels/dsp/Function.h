@@ -15,8 +15,10 @@ public:
   static bool isPerChannel(const Shape &s);
 
   KernelFunction() = default; ///< none
-  /// For `op`, a copy of the layer's contraction that may be changed.
-  explicit KernelFunction(mlir::Operation *op);
+  /// For `op`, a copy of the layer's contraction that may be changed. With `isPadded`, the
+  /// code for padded inputs is there in any case.
+  explicit KernelFunction(mlir::Operation *op, bool isPadded = false);
+  bool isPadded() const { return padded; }
   /// Where the kernel is emitted.
   mlir::ImplicitLocOpBuilder body() const;
   /// A size, as an argument.
@@ -25,6 +27,8 @@ public:
   mlir::Value constant(mlir::TypedAttr v);
   /// A buffer of the layer, as one dimension of unknown size.
   mlir::Value buffer(mlir::Value memref);
+  /// The output, an argument of its own.
+  mlir::Value output(mlir::Value memref);
   /// The epilogue for a sum, where the result is element `at` of the output and
   /// belongs to `channel`.
   mlir::Value applyEpilogue(mlir::ImplicitLocOpBuilder &b, mlir::Value sum, mlir::Value at,
@@ -42,9 +46,11 @@ private:
   mlir::Value argument(mlir::Value passedValue, mlir::Type type);
 
   mlir::Operation *op = nullptr;
+  bool padded = false;
   mlir::func::FuncOp func;
   mlir::Block *entry = nullptr;
   mlir::SmallVector<mlir::Value> passed;
+  mlir::Value outArgument;
   /// Operands of the epilogue, and its numbers by operation and operand.
   mlir::DenseMap<mlir::Value, mlir::Value> buffers;
   mlir::DenseMap<std::pair<mlir::Operation *, unsigned>, mlir::Value> numbers;

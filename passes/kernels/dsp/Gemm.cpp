@@ -82,6 +82,7 @@ private:
   int64_t groupWords = 0; ///< weights of one group
   bool isLine = false;    ///< pixels side by side, kernel of one position
   bool isLarge = false;   ///< loops are written out where that saves time
+  TypedAttr padElement;   ///< null when patches never reach over the border
   /// Sizes. A patch has `patchWords` whole groups and `patchRest` elements in a run.
   Value pixelCount, width, height, outWidth, outputs, channels, kernelHeight, kernelWidth, strideY,
       strideX, padTop, padLeft, rowStep, patchWords, patchRest, patchGroups;
@@ -91,6 +92,9 @@ private:
 void Gemm::takeSizes() {
   isLine = s.outHeight == 1 && s.height == 1 && s.kernelHeight == 1 && s.kernelWidth == 1 &&
            !s.padElement && s.strideX == 1;
+  padElement = s.padElement;
+  if (function && function->isPadded() && !isLine && !padElement)
+    padElement = b.getIntegerAttr(cast<MemRefType>(s.input.getType()).getElementType(), 0); // no patch will ask for it
   pixelCount = size(s.pixels());
   channels = isLine && function ? Value() : size(s.groupChannels());
   kernelHeight = isLine ? index(b, 1) : size(s.kernelHeight);
@@ -141,10 +145,13 @@ void Gemm::emit() {
   words = view(b.getI32Type(), 0, expanded / 4);
   if (patch.rest())
     halves = view(b.getI16Type(), 0, expanded / 2);
-  if (s.padElement)
-    copy = view(cast<MemRefType>(s.input.getType()).getElementType(), expanded, patch.elements());
-  if (function && s.padElement && s.channels % perWord == 0)
-    copyWords = view(b.getI32Type(), expanded, patch.elements() / perWord);
+  // Without padding the copy is never made: any part of scratch will do.
+  int64_t copyStart = s.padElement ? expanded : 0;
+  int64_t copied = s.padElement ? patch.elements() : expanded / s.elementBytes();
+  if (padElement)
+    copy = view(padElement.getType(), copyStart, copied);
+  if (function && padElement && s.channels % perWord == 0)
+    copyWords = view(b.getI32Type(), copyStart, copied / perWord);
 
   // Blocks of all sizes there are, none of them where others suffice.
   Value first = zero, start = zero;
@@ -245,7 +252,7 @@ void Gemm::expandPatch(Emitter &b, Value n, Value group, Value pixel, Pixel at) 
     start = scaled(ib, start, group, s.groupChannels());
     expand(ib, inputBytes, start, index(ib, steps.row * s.dilationY), pixel);
   };
-  if (!s.padElement)
+  if (!padElement)
     return inside(b);
   auto fits = [&](Value first, Value size, int64_t known, Value kernelSize, int64_t reach) -> Value {
     if (!function && known <= reach) // a kernel larger than the input
@@ -278,7 +285,7 @@ void Gemm::expandPatch(Emitter &b, Value n, Value group, Value pixel, Pixel at) 
 
 /// Copies the elements of a patch that reaches over the border into scratch.
 void Gemm::copyPadded(Emitter &b, Value n, Value group, Value top, Value left) {
-  TypedAttr element = s.padElement;
+  TypedAttr element = padElement;
   if (copyWords) {
     int32_t v = cast<IntegerAttr>(element).getValue().getSExtValue();
     element = b.getI32IntegerAttr(s.hasHalves() ? pairOf(v, v) : wordOf(v, v, v, v));
@@ -469,7 +476,7 @@ void Gemm::emitTile(Emitter &b, int64_t rows, Value n, Value output, Value weigh
         results.push_back(applyEpilogue(b, s.op, sum, places.back()));
       }
     }
-  Value out = function ? function->buffer(s.out) : s.out;
+  Value out = function ? function->output(s.out) : s.out;
   for (auto [result, place] : llvm::zip_equal(results, places))
     memref::StoreOp::create(b, result, out, place);
 }

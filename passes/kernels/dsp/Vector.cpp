@@ -3,6 +3,7 @@
 #include "dialects/ArmDSP/ArmDSP.h"
 #include "passes/kernels/Tile.h"
 #include "passes/kernels/dsp/Dsp.h"
+#include "passes/kernels/dsp/Function.h"
 #include "passes/kernels/dsp/Weights.h"
 
 using namespace mlir;
@@ -64,7 +65,40 @@ static Value expandRow(Emitter &b, Value bytes, int64_t words, Value scratch) {
   return pairs;
 }
 
-void dlc::kernels::dsp::emitVector(const Shape &s, nn::KernelAttr kernel, Value scratch) {
+/// The kernel as the body of `function`: the row has any number of whole words.
+static void emitBody(const Shape &s, ArrayRef<Blocks> blocks, KernelFunction &function) {
+  Emitter outside(s.op->getLoc(), s.op), b = function.body();
+  Panels panels = packPanels(outside, s, blocks);
+  Value bias = takeBias(s.op);
+  Value weights = function.buffer(panels.words), row = function.buffer(s.input),
+        out = function.output(s.out), groups = function.number(s.channels / 4);
+  if (bias)
+    bias = function.buffer(bias);
+  Value weight = index(b, 0);
+  for (const Blocks &run : panels.blocks) {
+    Value count = function.number(run.count), first = function.number(run.first);
+    Value perBlock = mul(b, groups, index(b, run.rows));
+    loop(b, index(b, 0), count, 1, [&](Emitter &ob, Value block) {
+      Value output = scaled(ob, first, block, run.rows);
+      SmallVector<Value> sums, results;
+      for (int64_t r = 0; r < run.rows; ++r)
+        sums.push_back(startOf(ob, bias, offsetBy(ob, output, r)));
+      auto dot = dlc::arm_dsp::DotOp::create(ob, weights, add(ob, weight, mul(ob, block, perBlock)),
+                                             row, index(ob, 0), sums, run.rows, 1, 0, 2,
+                                             issuesPairs(s.op), groups);
+      for (int64_t r = 0; r < run.rows; ++r) {
+        Value place = offsetBy(ob, output, r);
+        results.push_back(function.applyEpilogue(ob, dot.getResults()[r], place, place));
+      }
+      for (auto [r, result] : llvm::enumerate(results))
+        memref::StoreOp::create(ob, result, out, offsetBy(ob, output, r));
+    });
+    weight = add(b, weight, mul(b, count, perBlock));
+  }
+}
+
+void dlc::kernels::dsp::emitVector(const Shape &s, nn::KernelAttr kernel, Value scratch,
+                                   KernelFunction *function) {
   Emitter b(s.op->getLoc(), s.op);
   int64_t outputs = s.outputs, rows = kernel.getRows();
   SmallVector<Blocks> blocks;
@@ -72,6 +106,8 @@ void dlc::kernels::dsp::emitVector(const Shape &s, nn::KernelAttr kernel, Value 
     blocks.push_back({rows, 0, outputs / rows});
   if (outputs % rows)
     blocks.push_back({outputs % rows, outputs / rows * rows, 1});
+  if (function)
+    return emitBody(s, blocks, *function);
   Panels panels = packPanels(b, s, blocks);
   Flat input = flatten(b, s.input);
   // Rounds cost four cycles of a hundred: worth the code where most of the time goes.
