@@ -3,6 +3,7 @@
 
 #include "codegen/LLVMModule.h"
 #include "codegen/LowerToLLVM.h"
+#include "codegen/SeparateLayers.h"
 #include "codegen/Stack.h"
 #include "dialects/ArmDSP/ArmDSP.h"
 #include "dialects/RT/RT.h"
@@ -233,6 +234,8 @@ private:
     if (verify("before optimization"))
       return;
     optimize(*llvmModule, *machine, options, rt::targetOf(module).getHosted());
+    if (options.separateLayers)
+      separateLayers(*llvmModule, info);
     if (verify("after optimization"))
       return;
     if (options.llvm) {

@@ -11,6 +11,8 @@ struct EmitOptions {
   /// Calls dlc_profile_begin and dlc_profile_end around every layer, and puts the
   /// table of layers (names, nodes, macs) into the descriptor.
   bool profile = false;
+  /// Gives every layer copies of the functions that it shares with others.
+  bool separateLayers = false;
   /// Leaves the weights out of the object: CompiledModel::weights.
   bool externalWeights = false;
   bool assembly = false; ///< fill CompiledModel::assembly

@@ -102,6 +102,7 @@ codegen::EmitOptions emitOptions(const CompileOptions &options) {
                            ? codegen::OptimizeFor::Ram
                            : codegen::OptimizeFor::Speed;
   result.profile = options.profile;
+  result.separateLayers = options.separateLayers;
   result.externalWeights = options.externalWeights;
   result.assembly = llvm::is_contained(options.emit, "asm");
   result.llvm = llvm::is_contained(options.emit, "llvm");

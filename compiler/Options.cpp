@@ -48,6 +48,8 @@ struct SharedFlags {
                             cl::desc("change what no tensor owns between layers"), cl::cat(category)};
   cl::opt<bool> profile{"profile", cl::desc("call dlc_profile_begin/end per layer"),
                         cl::cat(category)};
+  cl::opt<bool> separateLayers{"separate-layers", cl::Hidden,
+                               cl::desc("copies of shared functions for each layer, to measure layers"), cl::cat(category)};
   cl::opt<unsigned> threads{"threads", cl::desc("split work for N threads (hosted targets)"),
                             cl::init(1), cl::cat(category)};
 };
@@ -124,7 +126,8 @@ static StringRef tool = "dlc-compile";
 static void freeOptionNames() {
   auto &registered = cl::getRegisteredOptions();
   for (StringRef name : {"o", "target", "mcpu", "mattr", "name", "emit", "dim", "shape",
-                         "O", "requant", "weights", "io", "memory", "ram-budget", "poison-arena", "profile", "threads",
+                         "O", "requant", "weights", "io", "memory", "ram-budget", "poison-arena", "profile",
+                         "separate-layers", "threads",
                          "stop-after", "print-constants", "list-targets", "list-ops",
                          "list-stages", "input", "expect", "output", "rtol", "atol",
                          "bench", "cxx", "elf", "seed", "timeout", "dynamic", "qemu-cpu", "sve-bits",
@@ -214,6 +217,7 @@ static bool convertShared(const SharedFlags &flags, CompileOptions &o) {
     return usageError("--memory: at most 8 memories");
   o.poisonArena = flags.poisonArena;
   o.profile = flags.profile;
+  o.separateLayers = flags.separateLayers;
   o.threads = flags.threads;
   if (o.threads < 1 || o.threads > 1024)
     return usageError("--threads: expected 1 to 1024");

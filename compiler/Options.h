@@ -33,6 +33,7 @@ struct CompileOptions {
   std::vector<std::pair<std::string, int64_t>> memories; ///< --memory NAME=BYTES
   bool poisonArena = false;     ///< --poison-arena: a test of the memory plan
   bool profile = false;         ///< --profile: call dlc_profile_begin/end
+  bool separateLayers = false;  ///< --separate-layers: for costs by function
   unsigned threads = 1;
   std::string stopAfter;        ///< --stop-after
   bool elideConstants = true;   ///< shorten large constants in printed IR

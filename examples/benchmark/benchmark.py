@@ -123,27 +123,40 @@ def measure(args, model, core, mode, folder):
             for layer, p in zip(layers, profile)]
         if args.cost:
             add_cycles(args, core, elf, result)
+            if mode == args.modes[0]:
+                separated = own / "separated.elf"
+                run([args.bin / "dlc-run", *options, "--bench=1", "--separate-layers", f"--elf={separated}"])
+                add_layer_cycles(args, core, separated, result)
     except Failure as failure:
         result["error"] = str(failure).replace(f"{path}: ", "")
     return result
 
 
-def add_cycles(args, core, elf, result):
-    """Asks the cost tool; per layer where it knows functions, as layer k is a function *_layer_k."""
+def ask(args, core, elf):
+    """What the cost tool says of a program."""
     command = [part.format(elf=elf, cpu=core) for part in shlex.split(args.cost)]
-    cost = parse_json(run(command), command[0])
+    return parse_json(run(command), command[0])
 
-    def pick(cycles):
-        return cycles.get(args.cycles.get(core, core)) if isinstance(cycles, dict) else cycles
 
-    result["cycles"] = pick(cost.get("cycles"))
+def pick(args, core, cycles):
+    return cycles.get(args.cycles.get(core, core)) if isinstance(cycles, dict) else cycles
+
+
+def add_cycles(args, core, elf, result):
+    result["cycles"] = pick(args, core, ask(args, core, elf).get("cycles"))
     if result["cycles"] is None:
-        raise Failure(f"{command[0]} states no cycles '{args.cycles.get(core, core)}'; choose with --cycles={core}=KEY")
-    for symbol in cost.get("symbols", []):
+        raise Failure(f"{shlex.split(args.cost)[0]} states no cycles '{args.cycles.get(core, core)}'; "
+                      f"choose with --cycles={core}=KEY")
+
+
+def add_layer_cycles(args, core, elf, result):
+    """Cycles of layers, where the tool knows functions. In this program no two layers share one: layer k is
+    all functions *_layer_k."""
+    for symbol in ask(args, core, elf).get("symbols", []):
         found = re.search(r"_layer_(\d+)$", symbol["name"])
         if found and int(found.group(1)) < len(result["layers"]):
             layer = result["layers"][int(found.group(1))]
-            layer["cycles"] = layer.get("cycles", 0) + (pick(symbol.get("cycles")) or 0)
+            layer["cycles"] = layer.get("cycles", 0) + (pick(args, core, symbol.get("cycles")) or 0)
 
 
 # ---- Tables: lists of rows; a cell is text, or a number, or (number, share of a bar)
@@ -186,29 +199,81 @@ def beside_any(theirs, name, figure):
 
 
 def layer_table(args, results, name, core, mode):
-    """One row for each layer; layers that multiply stand beside those of others when there are as many."""
+    """One row for each layer."""
     r = results[name, core, mode]
     key = "cycles" if args.cost and any("cycles" in layer for layer in r["layers"]) else "instructions"
     total = sum(layer.get(key) or 0 for layer in r["layers"]) or 1
     head = ["layer", "nodes", "kernel", "MACs", "instructions"] + (["cycles"] if key == "cycles" else []) + [
         f"{key} / MAC", "share"]
-    others = []
-    for title, theirs in args.beside.items():
-        layers = [layer for layer in theirs.get(name, {}).get(core, {}).get("layers", []) if layer.get("macs")]
-        if layers and len(layers) == sum(layer["macs"] > 0 for layer in r["layers"]):
-            others.append(iter(layers))
-            head += [f"{title} {key}", "ratio"]
     rows = []
     for k, layer in enumerate(r["layers"]):
         cost, macs = layer.get(key), layer["macs"]
         row = [f"{k}", ", ".join(layer["nodes"]), layer["kernel"], macs or "", layer["instructions"]]
         row += [cost] if key == "cycles" else []
         row += [f"{cost / macs:.2f}" if macs and cost else "", (cost or 0) / total]
-        for other in others:
-            theirs = next(other).get(key) if macs else None
-            row += [theirs, ratio(cost, theirs)]
         rows.append(row)
     return head, rows
+
+
+def groups_of(ours, theirs):
+    """Pairs of lists of layers that do the same: those that multiply belong together in order, and what
+    lies between two of them. What only one side has there (an addition that the other does with the
+    convolution, a copy) counts with the layer before. Nothing where the numbers differ."""
+
+    def parts(layers):  # what lies before the first that multiplies, it, what lies behind it, ...
+        result = [[]]
+        for layer in layers:
+            if layer.get("macs"):
+                result += [[layer], []]
+            else:
+                result[-1].append(layer)
+        return result
+
+    ours, theirs = parts(ours), parts(theirs)
+    if len(ours) != len(theirs):
+        return None
+    groups = []
+    for k, (mine, other) in enumerate(zip(ours, theirs)):
+        if k % 2 or (mine and other):
+            groups.append((mine, other))
+        elif mine or other:
+            if groups:
+                groups[-1][0].extend(mine)
+                groups[-1][1].extend(other)
+            elif k + 1 < len(ours):
+                ours[k + 1][:0], theirs[k + 1][:0] = mine, other
+    return groups
+
+
+def beside_table(args, results, name, core, title):
+    """Our layers beside those of `title`, and what both need besides; None where there is nothing to compare."""
+    r, theirs = results[name, core, args.modes[0]], args.beside[title].get(name, {}).get(core, {})
+    key = "cycles" if any("cycles" in layer for layer in r["layers"]) else "instructions"
+    ours = {}  # bands of rows are one layer
+    for k, layer in enumerate(r["layers"]):
+        whole = ours.setdefault((layer["name"], *layer["nodes"]),
+                                {"nodes": layer["nodes"], "macs": 0, "indices": [], "cycles": 0, "instructions": 0})
+        whole["indices"].append(str(k))
+        for figure in ("macs", "cycles", "instructions"):
+            whole[figure] += layer.get(figure) or 0
+    ours = list(ours.values())
+    groups = groups_of(ours, theirs.get("layers", []))
+    if not groups or not any(layer.get(key) for layer in theirs["layers"]):
+        return None
+    rows = []
+    for mine, other in groups:
+        cost, peer = (sum(layer.get(key) or 0 for layer in side) for side in (mine, other))
+        macs = sum(layer["macs"] for layer in mine)
+        rows.append([", ".join(k for layer in mine for k in layer["indices"]), ", ".join(n for layer in mine for n in layer["nodes"]),
+                     macs or "", cost, f"{cost / macs:.2f}" if macs else "",
+                     " + ".join(layer.get("name", "") for layer in other), peer, ratio(cost, peer)])
+    sums = [sum(row[i] for row in rows) for i in (3, 6)]
+    totals = [r.get(key), theirs.get(key)]
+    if all(totals):
+        rows.append(["", "the rest: entry, library", "", totals[0] - sums[0], "", "", totals[1] - sums[1], ""])
+    rows.append(["", "sum" if all(totals) else "layers", r["macs"], *(totals if all(totals) else sums)[:1], "", "",
+                 (totals if all(totals) else sums)[1], ratio(*(totals if all(totals) else sums))])
+    return ["layer", "nodes", "MACs", key, f"{key} / MAC", f"{title}", f"{title} {key}", "ratio"], rows
 
 
 def sections(args, results):
@@ -220,6 +285,10 @@ def sections(args, results):
             mode = args.modes[0]
             if "error" not in results[name, core, mode]:
                 yield 3, f"{name}, layers on {core}, -O{mode}", *layer_table(args, results, name, core, mode)
+                for title in args.beside:
+                    table = beside_table(args, results, name, core, title)
+                    if table:
+                        yield 3, f"{name}, layers on {core}, -O{mode}, beside {title}", *table
 
 
 def text_of(cell):
