@@ -6,6 +6,7 @@
 #include "passes/quantize/Divisors.h"
 #include "passes/quantize/Emit.h"
 #include "passes/quantize/Linear.h"
+#include "passes/quantize/Reciprocal.h"
 #include "passes/quantize/Requantize.h"
 
 #include "llvm/ADT/SetVector.h"
@@ -577,6 +578,8 @@ struct IntegerRequantize : dlc::impl::IntegerRequantizeBase<IntegerRequantize> {
       if (isa<linalg::GenericOp, dlc::nn::ConvOp, dlc::nn::MatmulOp>(op))
         ops.push_back(op);
     });
+    dlc::rt::TargetAttr target = dlc::rt::targetOf(getOperation());
+    bool multiplies = target && target.getFmaF32();
     for (Operation *op : ops) {
       auto body = Body::of(op);
       if (!body)
@@ -592,6 +595,11 @@ struct IntegerRequantize : dlc::impl::IntegerRequantizeBase<IntegerRequantize> {
           changed = true;
         }
       }
+      // Quotients that stay: two multiplications are quicker.
+      if (multiplies && isa<linalg::GenericOp>(op))
+        for (arith::TruncIOp result : results)
+          if (!result->use_empty())
+            multiplyByReciprocal(*body, result);
       if (!changed)
         continue;
       // What only the floats needed.

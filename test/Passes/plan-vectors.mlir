@@ -87,6 +87,51 @@ func.func @wraps(%x: memref<16xi8>, %y: memref<16xf32>) {
   return
 }
 
+// A maximum over a window keeps its channels in lanes; the window is written out.
+// PLAN-LABEL: @window
+// PLAN: nn.kernel = #nn.kernel<kind = "mve_reduction", rows = 1, columns = 2, lanes = 16>
+// CHECK-LABEL: @window
+// CHECK: scf.for
+// CHECK-COUNT-2: arm_mve.load %arg1{{.*}} : memref<4x32xi8> -> vector<16xi8>
+// CHECK-COUNT-4: arm_mve.load %arg0{{.*}} : memref<5x32xi8> -> vector<16xi8>
+// CHECK-COUNT-2: arm_mve.store
+func.func @window(%x: memref<5x32xi8>, %y: memref<4x32xi8>, %w: memref<2xi8>) {
+  linalg.generic {indexing_maps = [affine_map<(d0, d1, d2) -> (d0 + d1, d2)>, affine_map<(d0, d1, d2) -> (d1)>,
+                                   affine_map<(d0, d1, d2) -> (d0, d2)>],
+                  iterator_types = ["parallel", "reduction", "parallel"]}
+      ins(%x, %w : memref<5x32xi8>, memref<2xi8>) outs(%y : memref<4x32xi8>) {
+  ^bb0(%in: i8, %unused: i8, %out: i8):
+    %0 = arith.maxsi %in, %out : i8
+    linalg.yield %0 : i8
+  }
+  return
+}
+
+// A sum of 100 bytes fits 16 bits; of 300 it does not.
+// PLAN-LABEL: @sums
+// PLAN: nn.kernel = #nn.kernel<kind = "mve_short_sums", rows = 1, columns = 3, lanes = 8>
+// PLAN: nn.kernel = #nn.kernel<kind = "mve_reduction", rows = 1, columns = 4, lanes = 4>
+// CHECK-LABEL: @sums
+// CHECK: scf.for {{.*}} -> (vector<8xi16>, vector<8xi16>, vector<8xi16>)
+// CHECK: scf.for {{.*}} -> (vector<4xi32>, vector<4xi32>, vector<4xi32>, vector<4xi32>)
+func.func @sums(%x: memref<100x26xi8>, %y: memref<26xi32>, %more: memref<300x26xi8>) {
+  linalg.generic {indexing_maps = [#rows, #columns], iterator_types = ["reduction", "parallel"]}
+      ins(%x : memref<100x26xi8>) outs(%y : memref<26xi32>) {
+  ^bb0(%in: i8, %out: i32):
+    %0 = arith.extsi %in : i8 to i32
+    %1 = arith.addi %0, %out : i32
+    linalg.yield %1 : i32
+  }
+  linalg.generic {indexing_maps = [#rows, #columns], iterator_types = ["reduction", "parallel"]}
+      ins(%more : memref<300x26xi8>) outs(%y : memref<26xi32>) {
+  ^bb0(%in: i8, %out: i32):
+    %0 = arith.extsi %in : i8 to i32
+    %1 = arith.addi %0, %out : i32
+    linalg.yield %1 : i32
+  }
+  return
+}
+
 // 64 bits, steps through memory and copies stay loops.
 // PLAN-LABEL: @loops
 // PLAN-NOT: nn.kernel

@@ -1,5 +1,6 @@
 // Tests of the rounding modes against plain definitions in real numbers.
 #include "passes/quantize/Gemmlowp.h"
+#include "passes/quantize/Reciprocal.h"
 
 #include <catch2/catch.hpp>
 #include <cmath>
@@ -193,4 +194,35 @@ TEST_CASE("powers of two of very different size have shifts of their own") {
       int64_t q = (v + (1 << (s - 1)) - 1 + ((v >> s) & 1)) >> s;
       REQUIRE(std::clamp<int64_t>(q - 4, -128, 127) == requantize(problems[c], Rounding::Onnx, x));
     }
+}
+
+TEST_CASE("a product with a reciprocal quantizes as the division") {
+  std::mt19937 random(3);
+  std::uniform_real_distribution<float> exponent(-20, 10), near(-140, 140);
+  int found = 0;
+  for (int n = 0; n < 200; ++n) {
+    float scale = std::exp2(exponent(random));
+    auto r = findReciprocal(scale, -128 - 3, 127 - 3);
+    if (!r)
+      continue;
+    ++found;
+    auto check = [&](float x) {
+      double divided = std::nearbyint(x / scale), multiplied = std::nearbyint(std::fma(x, r->high, x * r->low));
+      CHECK(std::clamp(divided, -131.0, 124.0) == std::clamp(multiplied, -131.0, 124.0));
+    };
+    for (int i = 0; i < 1000; ++i)
+      check(near(random) * scale);
+    // Next to the ties.
+    for (int k = -131; k <= 124; ++k)
+      for (float x : {(k - 0.5f) * scale, (k + 0.5f) * scale})
+        for (float y : {x, std::nextafter(x, INFINITY), std::nextafter(x, -INFINITY)})
+          check(y);
+  }
+  CHECK(found > 190);
+  auto half = findReciprocal(0.5f, -128, 127);
+  REQUIRE(half);
+  CHECK(half->high == 2);
+  CHECK(half->low == 0);
+  CHECK(!findReciprocal(0x1p-100f, -128, 127));
+  CHECK(!findReciprocal(-1, -128, 127));
 }
