@@ -37,6 +37,8 @@ static std::optional<int64_t> wholeNumber(double v, double size) {
 }
 
 int64_t dlc::quantize::roundEven(double v, double size) {
+  if (!(std::abs(v) < 0x1p60)) // beyond all bounds, and beyond int64_t
+    return v < 0 ? -(int64_t(1) << 60) : int64_t(1) << 60;
   // A tie is an odd number of halves.
   if (auto halves = wholeNumber(2 * v, 4 * size); halves && *halves % 2 != 0) {
     int64_t below = (*halves - 1) / 2;

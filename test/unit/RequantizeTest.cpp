@@ -99,6 +99,10 @@ TEST_CASE("sums with multipliers of 20 bits are within a step of the real ones")
 TEST_CASE("fixed point gives what a product of f32 gives") {
   CHECK(requantize({0.5, 0, 0, -128, 127, -300, 300}, Rounding::Float, 5) == 2);
   CHECK(requantize({0.5, 0, 0, -128, 127, -300, 300}, Rounding::Float, 7) == 4);
+  // Products beyond int64_t.
+  for (int64_t sign : {-1, 0, 1})
+    CHECK(requantize({0x1p58, 0, -3, -128, 127, -(int64_t(1) << 35), int64_t(1) << 35}, Rounding::Onnx, sign * (int64_t(1) << 35)) ==
+          (sign < 0 ? -128 : sign == 0 ? -3 : 127));
   CHECK(!findFixedPoint(Problem{0.125, 0, 3, -128, 127, -4000, 4000}, Rounding::Float)); // ties
   for (float scale : {0.0171f, 0.0302f, 0.0557f}) {
     Problem p{scale, 40 * scale, 3, -128, 127, -20000, 20000};
