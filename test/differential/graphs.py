@@ -896,13 +896,15 @@ class Builder:
 def families():
     """Graphs with steps of their own: their numbers, the class that makes them, and the steps that it has more."""
     from exporters import ExporterBuilder
+    from recurrent_graphs import RecurrentBuilder
     return [(range(2200, 2300), Builder, ("bilinear",) * 20), (range(2300, 2350), Builder, ("ordered",) * 40),
             (range(2350, 2550), ExporterBuilder, ExporterBuilder.MORE),
-            (range(2550, 2650), Builder, ("normalized",) * 40), (range(2650, 2730), Builder, ("interpolated",) * 40)]
+            (range(2550, 2650), Builder, ("normalized",) * 40), (range(2650, 2730), Builder, ("interpolated",) * 40),
+            (range(2730, 2830), RecurrentBuilder, RecurrentBuilder.MORE)]
 
 
-WIDE = (*range(2000, 2200), *range(2634, 2650), *range(2720, 2730))  # graphs with activations of 16 bits
-COUNT = 2730  # graphs in all
+WIDE = (*range(2000, 2200), *range(2634, 2650), *range(2720, 2730), *range(2810, 2830))  # graphs with activations of 16 bits
+COUNT = 2830  # graphs in all
 
 
 def build(seed, number, graph, prefix=""):
