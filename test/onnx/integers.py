@@ -258,6 +258,38 @@ def reduce_max(m, x):
     return m.q(m.op("ReduceMax", x, axes=[2, 3], keepdims=0), .021, 3)
 
 
+@form((1, 1, 12, 12))
+def reduce_l2(m, x):
+    return m.q(m.op("ReduceL2", x, axes=[1], keepdims=1), .05, -128)
+
+
+@form((1, 10, 32), of=(1, 10, 32))
+def layer_normalization(m, x):
+    return m.q(m.op("LayerNormalization", x, m.constant(m.rng.uniform(.5, 1, 32).astype(f32)), m.floats(32)), .03)
+
+
+@form((1, 8, 12, 12))
+def instance_normalization(m, x):
+    return m.q(m.op("InstanceNormalization", x, m.floats(8), m.floats(8)), .03)
+
+
+@form((1, 8, 12, 12))
+def lp_normalization(m, x):
+    return m.q(m.op("LpNormalization", x, axis=1), 1 / 128)
+
+
+@form((1, 8, 24, 24))
+def resize_by_two(m, x):
+    return m.q(m.op("Resize", x, "", m.constant(np.array([1, 1, 2, 2], f32)), mode="linear",
+                    coordinate_transformation_mode="half_pixel"), .02, 3)
+
+
+@form((1, 8, 20, 20))
+def resize_with_aligned_corners(m, x):
+    return m.q(m.op("Resize", x, "", "", m.constant(np.array([1, 8, 20, 20])), mode="linear",
+                    coordinate_transformation_mode="align_corners"), .02, 3)
+
+
 @form((1, 12, 12), "int64")
 def arg_max(m, x):
     return m.op("ArgMax", x, axis=1, keepdims=0)
