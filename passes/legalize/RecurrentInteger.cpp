@@ -279,7 +279,7 @@ private:
 };
 } // namespace
 
-/// Fraction bits for numbers up to `most` in 31 bits.
+/// Fraction bits for numbers up to `most` (positive, finite) in 31 bits.
 static int fractionFor(double most) { return 30 - std::max(0, static_cast<int>(std::ceil(std::log2(most)))); }
 
 bool IntegerRecurrence::prepare() {
@@ -288,6 +288,8 @@ bool IntegerRecurrence::prepare() {
   for (auto [i, f] : llvm::enumerate(q.activations))
     if (f.name != wanted[i % wanted.size()])
       return false;
+  if (q.hidden <= 0)
+    return false;
   double finest = INFINITY;
   for (unsigned i = 0; i < n.numOutputs(); ++i)
     if (!isQuantizedAtOnce(n, n.op->getResult(i), finest))
@@ -305,7 +307,8 @@ bool IntegerRecurrence::prepare() {
     if (auto zeros = numbersOf(n, v); zeros && llvm::all_of(*zeros, [](double f) { return f == 0; }))
       return true;
     to = integersOf(n, v);
-    return to.has_value();
+    // Of finer steps a shift of 64 bits could not make a state.
+    return to && to->scale > 0x1p-40;
   };
   if (!state(q.initialH, h0) || !state(q.initialC, c0))
     return false;

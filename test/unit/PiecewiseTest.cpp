@@ -66,3 +66,20 @@ TEST_CASE("what polynomials do not follow is not found") {
   CHECK(!outcomeOf([](double x) { return std::sin(x); }, 0.1, 1 / 32768.0).found);
   CHECK(!outcomeOf([](double x) { return x == 0 ? std::nan("") : x * x; }, 1e-4, 1e-4).found);
 }
+
+TEST_CASE("polynomials of a sigmoid as recurrent operators use them") {
+  // 32 segments from 0 to 16, degree 4, 30 fraction bits.
+  auto sigmoid = [](double x) { return 1 / (1 + std::exp(-x)); };
+  std::vector<int32_t> rows = approximate(sigmoid, 0, 0.5, 32, 4, 30);
+  REQUIRE(rows.size() == 160);
+  double worst = 0;
+  for (int64_t x = 0; x < int64_t(1) << 31; x += 99991) {
+    const int32_t *c = &rows[(x >> 26) * 5];
+    int64_t r = static_cast<int32_t>((static_cast<uint32_t>(x) << 6) ^ 0x80000000u), t = c[4];
+    for (int j = 3; j >= 0; --j)
+      t = ((t * r) >> 32) + c[j];
+    CHECK(t <= (int64_t(1) << 30) + 8);
+    worst = std::max(worst, std::abs(std::ldexp(double(t), -30) - sigmoid(std::ldexp(double(x), -27))));
+  }
+  CHECK(worst < 0x1p-21);
+}
