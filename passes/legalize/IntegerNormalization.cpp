@@ -127,10 +127,13 @@ static std::optional<Rows> rowsOf(Node &n, Value stored, dlc::nn::DequantizeOp d
   return rows;
 }
 
-/// What dequantizes input 0; null where floats will do as well, which have too few bits for results of 16.
+/// What dequantizes input 0; null where floats do better, which have too few bits for results of 16. (Helium has
+/// vectors of floats, and none of 64 bits: half of the cycles.)
 static dlc::nn::DequantizeOp quantizedInput(Node &n, const Format &out) {
   auto dq = n.has(0) ? n.in(0).getDefiningOp<dlc::nn::DequantizeOp>() : dlc::nn::DequantizeOp();
-  bool floats = out.storage.getIntOrFloatBitWidth() <= 8 && prefersFloats(n.op);
+  dlc::rt::TargetAttr target = dlc::rt::targetOf(n.op);
+  bool vectors = target && target.getFpuF32() && target.getIsa() == "mve";
+  bool floats = out.storage.getIntOrFloatBitWidth() <= 8 && (vectors || prefersFloats(n.op));
   return dq && dq.isPerTensor() && !floats ? dq : dlc::nn::DequantizeOp();
 }
 

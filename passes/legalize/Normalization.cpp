@@ -130,15 +130,53 @@ static LogicalResult lowerRMSNormalization(Node &n) {
     return Scalar(b, v[0]) * Scalar(b, v[0]);
   });
   Value meanSquare = keepDims(n, reduceMean(n, squares, over->axes), over->axes);
-  auto normal = multiply(n, x, inverseDeviation(n, meanSquare, over->epsilon));
+  Value inverse = inverseDeviation(n, meanSquare, over->epsilon);
+  auto normal = multiply(n, x, inverse);
   if (failed(normal))
     return failure();
   auto y = multiply(n, n.cast(*normal, n.elementType(0)), n.in(1));
   if (failed(y))
     return failure();
   n.set(0, *y);
+  if (n.numOutputs() > 1)
+    n.set(1, inverse);
   return success();
 }
+
+//===--- ONNX Runtime's ---------------------------------------------------===//
+
+static LogicalResult lowerSimplifiedLayerNormalization(Node &n) {
+  if (failed(n.requireTensors(2)))
+    return failure();
+  return n.lowerAs("RMSNormalization", 23, {n.in(0), n.in(1)});
+}
+
+/// The normalized sum of two tensors and perhaps a bias; output 3 is the sum.
+static LogicalResult lowerSkipNormalization(Node &n, bool simplified) {
+  if (failed(n.requireTensors(3)))
+    return failure();
+  if (!n.hasAttr("epsilon")) { // another default than ONNX has
+    NamedAttrList attrs(n.op.getAttrs());
+    attrs.set("epsilon", n.b.getF32FloatAttr(1e-12f));
+    n.op.setAttrsAttr(attrs.getDictionary(n.b.getContext()));
+  }
+  Value gamma = n.in(2), beta = simplified ? Value() : n.in(3), bias = n.in(simplified ? 3 : 4);
+  auto sum = n.lowerAs("Add", 14, {n.in(0), n.in(1)});
+  if (succeeded(sum) && bias)
+    sum = n.lowerAs("Add", 14, {*sum, bias});
+  if (failed(sum))
+    return failure();
+  auto y = simplified ? n.lowerAs("RMSNormalization", 23, {*sum, gamma}) : n.lowerAs("LayerNormalization", 17, {*sum, gamma, beta});
+  if (failed(y))
+    return failure();
+  if (simplified && n.numOutputs() > 2) // the mean comes before the inverse deviation, and is none here
+    n.set(2, n.result(1));
+  if (n.numOutputs() > 3)
+    n.set(3, *sum);
+  return success();
+}
+static LogicalResult lowerSkipLayerNormalization(Node &n) { return lowerSkipNormalization(n, false); }
+static LogicalResult lowerSkipSimplifiedLayerNormalization(Node &n) { return lowerSkipNormalization(n, true); }
 
 /// One value a channel (dimension 1), broadcastable against `rank` dimensions.
 static Value perChannel(Node &n, Value v, int64_t rank) {
@@ -304,4 +342,11 @@ void dlc::legalize::addNormalization(std::vector<OpEntry> &table) {
   add("MeanVarianceNormalization", 9, lowerMeanVarianceNormalization);
   add("LpNormalization", 1, lowerLpNormalization);
   add("LRN", 1, lowerLRN);
+  add("SimplifiedLayerNormalization", 1, lowerSimplifiedLayerNormalization);
+  auto addOwn = [&](llvm::StringLiteral name, LowerFn fn) {
+    table.push_back({"com.microsoft", name, 1, kLatest, floats, fn});
+  };
+  addOwn("SimplifiedLayerNormalization", lowerSimplifiedLayerNormalization);
+  addOwn("SkipLayerNormalization", lowerSkipLayerNormalization);
+  addOwn("SkipSimplifiedLayerNormalization", lowerSkipSimplifiedLayerNormalization);
 }

@@ -147,6 +147,11 @@ def rms_normalization(m, x):
     return m.node("RMSNormalization", [x, parameters(m, 32)[0]])
 
 
+@operator(shape=(1, 10, 32), dtype="uint8")
+def simplified_layer_normalization(m, x):
+    return m.node("SimplifiedLayerNormalization", [x, parameters(m, 32)[0]], axis=-1)
+
+
 @operator()
 def instance_normalization(m, x):
     return m.node("Relu", [m.node("InstanceNormalization", [x, *parameters(m, 8)])])
