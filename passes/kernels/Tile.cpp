@@ -118,6 +118,22 @@ void dlc::kernels::plainLoop(
             });
 }
 
+void dlc::kernels::branch(ImplicitLocOpBuilder &b, Value condition,
+                          llvm::function_ref<void(ImplicitLocOpBuilder &)> then,
+                          llvm::function_ref<void(ImplicitLocOpBuilder &)> otherwise) {
+  auto block = [](llvm::function_ref<void(ImplicitLocOpBuilder &)> emit) {
+    return [emit](OpBuilder &builder, Location loc) {
+      ImplicitLocOpBuilder ib(loc, builder);
+      emit(ib);
+      scf::YieldOp::create(ib);
+    };
+  };
+  if (otherwise)
+    scf::IfOp::create(b, condition, block(then), block(otherwise));
+  else
+    scf::IfOp::create(b, condition, block(then));
+}
+
 Value dlc::kernels::offsetBy(ImplicitLocOpBuilder &b, Value a, int64_t offset) {
   if (offset == 0)
     return a;

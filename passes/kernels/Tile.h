@@ -62,6 +62,11 @@ carryLoop(mlir::ImplicitLocOpBuilder &b, int64_t begin, int64_t end, int64_t ste
 void plainLoop(mlir::ImplicitLocOpBuilder &b, int64_t begin, int64_t end, int64_t step,
                llvm::function_ref<void(mlir::ImplicitLocOpBuilder &, mlir::Value)> body);
 
+/// What `then` emits where `condition` holds, what `otherwise` emits, if anything, where not.
+void branch(mlir::ImplicitLocOpBuilder &b, mlir::Value condition,
+            llvm::function_ref<void(mlir::ImplicitLocOpBuilder &)> then,
+            llvm::function_ref<void(mlir::ImplicitLocOpBuilder &)> otherwise = {});
+
 /// a + b * c on indices, folded where constant.
 mlir::Value scaled(mlir::ImplicitLocOpBuilder &b, mlir::Value a, mlir::Value c,
                    int64_t factor);

@@ -283,18 +283,7 @@ void Depthwise::expandLine(Emitter &b, Value n, Value channel, Value row, Value 
   if (!s.padElement || (!function && !s.padTop && !s.padBottom))
     return copy(b);
   Value inside = arith::CmpIOp::create(b, arith::CmpIPredicate::ult, y, height);
-  scf::IfOp::create(
-      b, inside,
-      [&](OpBuilder &builder, Location loc) {
-        Emitter ib(loc, builder);
-        copy(ib);
-        scf::YieldOp::create(ib);
-      },
-      [&](OpBuilder &builder, Location loc) {
-        Emitter ib(loc, builder);
-        fillLine(ib, to, count);
-        scf::YieldOp::create(ib);
-      });
+  branch(b, inside, [&](Emitter &ib) { copy(ib); }, [&](Emitter &ib) { fillLine(ib, to, count); });
 }
 
 /// `count` lines of padding from word `to` on.

@@ -268,19 +268,11 @@ void Gemm::expandPatch(Emitter &b, Value n, Value group, Value pixel, Pixel at) 
   if (function || s.padTop || s.padBottom)
     whole = arith::AndIOp::create(
         b, whole, fits(top, height, s.height, kernelHeight, (s.kernelHeight - 1) * s.dilationY));
-  scf::IfOp::create(
-      b, whole,
-      [&](OpBuilder &builder, Location loc) {
-        Emitter ib(loc, builder);
-        inside(ib);
-        scf::YieldOp::create(ib);
-      },
-      [&](OpBuilder &builder, Location loc) {
-        Emitter ib(loc, builder);
-        copyPadded(ib, n, group, top, left);
-        expand(ib, copy, index(ib, 0), mul(ib, kernelWidth, channels), pixel);
-        scf::YieldOp::create(ib);
-      });
+  branch(b, whole, [&](Emitter &ib) { inside(ib); },
+         [&](Emitter &ib) {
+           copyPadded(ib, n, group, top, left);
+           expand(ib, copy, index(ib, 0), mul(ib, kernelWidth, channels), pixel);
+         });
 }
 
 /// Copies the elements of a patch that reaches over the border into scratch.
@@ -310,32 +302,26 @@ void Gemm::copyPadded(Emitter &b, Value n, Value group, Value top, Value left) {
       Value inside = arith::AndIOp::create(
           xb, insideY, arith::CmpIOp::create(xb, arith::CmpIPredicate::ult, x, width));
       Value to = mul(xb, add(xb, mul(xb, ky, kernelWidth), kx), channels);
-      scf::IfOp::create(
-          xb, inside,
-          [&](OpBuilder &builder, Location loc) {
-            Emitter ib(loc, builder);
-            Value from;
-            if (function) {
-              from = add(ib, mul(ib, y, rowStep), mul(ib, x, channels));
-            } else {
-              from = scaled(ib, index(ib, 0), n, steps.batch);
-              from = scaled(ib, from, y, steps.row);
-              from = scaled(ib, from, x, steps.column);
-              from = scaled(ib, from, group, patch.perTap);
-            }
-            overChannels(ib, [&](Emitter &cb, Value c) {
-              Value at = add(cb, from, c);
-              Value v = copyWords ? dlc::arm_dsp::LoadOp::create(cb, inputBytes, at).getResult()
-                                  : memref::LoadOp::create(cb, inputBytes, at).getResult();
-              store(cb, v, add(cb, to, c));
-            });
-            scf::YieldOp::create(ib);
-          },
-          [&](OpBuilder &builder, Location loc) {
-            Emitter ib(loc, builder);
-            overChannels(ib, [&](Emitter &cb, Value c) { store(cb, pad, add(cb, to, c)); });
-            scf::YieldOp::create(ib);
-          });
+      auto copyIn = [&](Emitter &ib) {
+        Value from;
+        if (function) {
+          from = add(ib, mul(ib, y, rowStep), mul(ib, x, channels));
+        } else {
+          from = scaled(ib, index(ib, 0), n, steps.batch);
+          from = scaled(ib, from, y, steps.row);
+          from = scaled(ib, from, x, steps.column);
+          from = scaled(ib, from, group, patch.perTap);
+        }
+        overChannels(ib, [&](Emitter &cb, Value c) {
+          Value at = add(cb, from, c);
+          Value v = copyWords ? dlc::arm_dsp::LoadOp::create(cb, inputBytes, at).getResult()
+                              : memref::LoadOp::create(cb, inputBytes, at).getResult();
+          store(cb, v, add(cb, to, c));
+        });
+      };
+      branch(xb, inside, copyIn, [&](Emitter &ib) {
+        overChannels(ib, [&](Emitter &cb, Value c) { store(cb, pad, add(cb, to, c)); });
+      });
     });
   });
 }

@@ -102,11 +102,7 @@ private:
       if (!isInner)
         direct(b);
       else
-        scf::IfOp::create(b, isInner, [&](OpBuilder &builder, Location loc) {
-          ImplicitLocOpBuilder ib(loc, builder);
-          direct(ib);
-          scf::YieldOp::create(ib);
-        });
+        branch(b, isInner, [&](ImplicitLocOpBuilder &ib) { direct(ib); });
     }
     // Positions left and right of the inner ones, counted without them.
     Value skipped = index(b, inner), count = index(b, c.outW - inner);
@@ -182,18 +178,8 @@ private:
     within(x, firstX, lastX, c.outW);
     if (!inside)
       return gatherInside(b, from, to);
-    scf::IfOp::create(
-        b, inside,
-        [&](OpBuilder &builder, Location loc) {
-          ImplicitLocOpBuilder ib(loc, builder);
-          gatherInside(ib, from, to);
-          scf::YieldOp::create(ib);
-        },
-        [&](OpBuilder &builder, Location loc) {
-          ImplicitLocOpBuilder ib(loc, builder);
-          gatherBorder(ib, from, y, x, to);
-          scf::YieldOp::create(ib);
-        });
+    branch(b, inside, [&](ImplicitLocOpBuilder &ib) { gatherInside(ib, from, to); },
+           [&](ImplicitLocOpBuilder &ib) { gatherBorder(ib, from, y, x, to); });
   }
 
   void gatherInside(ImplicitLocOpBuilder &b, Value from, Value to) {

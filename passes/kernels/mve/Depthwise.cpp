@@ -158,14 +158,8 @@ private:
                                          index(kb, high - low));
           };
           Value isInside = arith::AndIOp::create(kb, within(y, firstY, lastY), within(x, firstX, lastX));
-          auto branch = [&](auto window) {
-            return [&, window](OpBuilder &builder, Location loc) {
-              ImplicitLocOpBuilder lb(loc, builder);
-              emitBlocks(lb, n, y, x, to, window);
-              scf::YieldOp::create(lb);
-            };
-          };
-          scf::IfOp::create(kb, isInside, branch(inside), branch(border));
+          branch(kb, isInside, [&](ImplicitLocOpBuilder &lb) { emitBlocks(lb, n, y, x, to, inside); },
+                 [&](ImplicitLocOpBuilder &lb) { emitBlocks(lb, n, y, x, to, border); });
         });
       });
     });
@@ -183,14 +177,12 @@ private:
       plainLoop(ib, 0, c.kernelW, 1, [&](ImplicitLocOpBuilder &jb, Value kx) {
         Value x = plus(jb, left, times(jb, kx, c.dilationW));
         Value both = arith::AndIOp::create(jb, isIn(jb, y, c.inH), isIn(jb, x, c.inW));
-        scf::IfOp::create(jb, both, [&](OpBuilder &builder, Location loc) {
-          ImplicitLocOpBuilder kb(loc, builder);
+        branch(jb, both, [&](ImplicitLocOpBuilder &kb) {
           Value at = plus(kb, from, plus(kb, times(kb, ky, c.dilationH * rowStride),
                                          times(kb, kx, c.dilationW * columnStride)));
           Value to = times(kb, plus(kb, times(kb, ky, c.kernelW), kx), kLanes);
           Value v = arm_mve::LoadOp::create(kb, bytes, input.memory, ValueRange{at}, first, false);
           arm_mve::StoreOp::create(kb, v, scratch, ValueRange{to}, Value());
-          scf::YieldOp::create(kb);
         });
       });
     });
@@ -231,18 +223,8 @@ private:
     if (c.padTop == 0 && c.padBottom == 0)
       return copyRow(b);
     Value inside = arith::CmpIOp::create(b, arith::CmpIPredicate::ult, y, index(b, c.inH));
-    scf::IfOp::create(
-        b, inside,
-        [&](OpBuilder &builder, Location loc) {
-          ImplicitLocOpBuilder ib(loc, builder);
-          copyRow(ib);
-          scf::YieldOp::create(ib);
-        },
-        [&](OpBuilder &builder, Location loc) {
-          ImplicitLocOpBuilder ib(loc, builder);
-          fill(ib, scratch, to, c.inW * c.inC, zeroPoint);
-          scf::YieldOp::create(ib);
-        });
+    branch(b, inside, [&](ImplicitLocOpBuilder &ib) { copyRow(ib); },
+           [&](ImplicitLocOpBuilder &ib) { fill(ib, scratch, to, c.inW * c.inC, zeroPoint); });
   }
 
   /// Operands of the output's shape have rows without gaps.
