@@ -82,10 +82,11 @@ struct PlanKernels : dlc::impl::PlanKernelsBase<PlanKernels> {
   /// its input, so it is only for speed.
   template <typename Op> KernelAttr integers(Op op, Value in, Value filter) {
     auto optimize = getOperation()->getAttrOfType<StringAttr>(dlc::rt::kOptimize);
-    Type weight = getElementTypeOrSelf(filter);
+    Type weight = getElementTypeOrSelf(filter), element = getElementTypeOrSelf(in);
     if (target.getIsa() != "scalar" || target.getDsp() ||
         (optimize && optimize.getValue() != "speed") || !op.getAccumulatorType().isInteger(32) ||
-        !getElementTypeOrSelf(in).isInteger(8) || !(weight.isInteger(8) || weight.isInteger(16)) ||
+        !(element.isInteger(8) || element.isInteger(16)) ||
+        !(weight.isInteger(8) || weight.isInteger(16)) ||
         !matchPattern(filter, m_Constant()))
       return {};
     bool eightRegisters = StringRef(target.getTriple()).starts_with("thumbv6m");
