@@ -22,7 +22,9 @@ template <typename Op> struct MultiplyAddPattern : ConvertOpToLLVMPattern<Op> {
   LogicalResult matchAndRewrite(Op op, typename Op::Adaptor adaptor,
                                 ConversionPatternRewriter &rewriter) const override {
     std::string name = ("llvm.arm." + op->getName().stripDialect()).str();
-    rewriter.replaceOp(op, intrinsic(rewriter, op.getLoc(), name, adaptor.getOperands()));
+    rewriter.replaceOp(op, LLVM::CallIntrinsicOp::create(rewriter, op.getLoc(), op.getType(),
+                                                         rewriter.getStringAttr(name),
+                                                         adaptor.getOperands()));
     return success();
   }
 };
@@ -124,7 +126,7 @@ void codegen::populateArmDSPToLLVMPatterns(LLVMTypeConverter &converter,
                                            RewritePatternSet &patterns, bool vectors) {
   if (!vectors) // LLVM makes vectors of what it understands
     patterns.add<MultiplyHighPattern>(converter);
-  patterns.add<MultiplyAddPattern<arm_dsp::SmladOp>, MultiplyAddPattern<arm_dsp::SmlabbOp>,
+  patterns.add<MultiplyAddPattern<arm_dsp::SmladOp>, MultiplyAddPattern<arm_dsp::SmlaldOp>, MultiplyAddPattern<arm_dsp::SmlabbOp>,
                MultiplyAddPattern<arm_dsp::SmlabtOp>, MultiplyAddPattern<arm_dsp::SmlatbOp>,
                MultiplyAddPattern<arm_dsp::SmlattOp>, Sxtb16Pattern, LoadPattern,
                DotPattern>(converter);

@@ -156,8 +156,12 @@ SmallVector<Value> lowerDot(ImplicitLocOpBuilder &b, arm_mve::DotOp op,
   std::string outputs, ties;
   for (auto [i, kind] : llvm::enumerate(kinds)) {
     bool isVector = kind == Operand::Result || kind == Operand::Vector;
-    outputs += isVector ? "=&w," : kind == Operand::Sum ? "=&^Te," : "=&r,";
-    if (kind == Operand::Inputs || kind == Operand::Weights) {
+    bool isPointer = kind == Operand::Inputs || kind == Operand::Weights;
+    outputs += isVector                             ? "=&w,"
+               : kind == Operand::Sum               ? "=&^Te,"
+               : kind != Operand::Sum && op.extends(kind) ? "=&l,"
+                                                    : "=&r,";
+    if (isPointer) {
       tied.push_back(kind == Operand::Inputs ? inputs : weights);
       types.push_back(tied.back().getType());
       ties += std::to_string(i) + ",";
@@ -193,7 +197,8 @@ void codegen::populateMveToLLVMPatterns(const LLVMTypeConverter &converter,
   });
   add<VmullOp>(patterns, converter, [](Builder &b, VmullOp op, VmullOp::Adaptor adaptor,
                                        Address) -> SmallVector<Value> {
-    return {intrinsic(b, op.getType(), "llvm.arm.mve.vmull.v8i16.v16i8",
+    std::string types = suffix(op.getType()) + "." + suffix(adaptor.getA().getType());
+    return {intrinsic(b, op.getType(), "llvm.arm.mve.vmull." + types,
                       {adaptor.getA(), adaptor.getB(), constant(b, 0), constant(b, op.getTop())})};
   });
   add<VmulhOp>(patterns, converter, [](Builder &b, VmulhOp op, VmulhOp::Adaptor adaptor,

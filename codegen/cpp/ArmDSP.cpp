@@ -113,7 +113,7 @@ LogicalResult Printer::printArmDSP(Operation &op) {
   if (op.getNumOperands() == 3 && op.getNumResults() == 1) {
     std::string name = ("__" + op.getName().stripDialect()).str();
     Expr e = call(name, {value(op.getOperand(0)), value(op.getOperand(1)), value(op.getOperand(2))});
-    e.bits = 32;
+    e.bits = op.getResult(0).getType().getIntOrFloatBitWidth();
     define(op.getResult(0), e);
     return success();
   }

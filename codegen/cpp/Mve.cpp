@@ -31,7 +31,7 @@ static std::string dotHelper(arm_mve::DotOp op, llvm::StringRef name, llvm::Stri
   unsigned results = op.getNumResults();
   out << "// Sums of " << op.getChannels() << " channels of " << op.getRows() << " row"
       << (op.getRows() > 1 ? "s" : "") << " over " << op.getRuns() << " times "
-      << 16 * op.getVectors() + op.getRest() << " products.\n"
+      << op.getLanes() * op.getVectors() + op.getRest() << " products.\n"
       << "inline void " << name << "(const void *weights, const void *inputs, " << vector << " (&r)["
       << results << "]) {\n";
   llvm::SmallVector<Operand> kinds = op.getAssemblyOperands();
@@ -42,12 +42,13 @@ static std::string dotHelper(arm_mve::DotOp op, llvm::StringRef name, llvm::Stri
     operands += llvm::StringRef(comma);
     std::string variable = (isVector(kind) ? "q" : "s") + std::to_string(i);
     if (kind == Operand::Inputs || kind == Operand::Weights) {
-      operands += std::string("\"+&r\"(") + (kind == Operand::Inputs ? "inputs)" : "weights)");
+      operands += std::string(op.extends(kind) ? "\"+&l\"(" : "\"+&r\"(") + (kind == Operand::Inputs ? "inputs)" : "weights)");
       continue;
     }
     out << "  " << (isVector(kind) ? vector : "int32_t") << " " << variable << ";\n";
     operands += (isVector(kind)              ? "\"=&w\"("
                  : kind == Operand::Sum      ? "\"=&Te\"("
+                 : op.extends(kind)          ? "\"=&l\"("
                                              : "\"=&r\"(") +
                 variable + ")";
   }
@@ -90,7 +91,7 @@ LogicalResult Printer::printMve(Operation &op) {
     return result("__arm_vmladavaq_" + laneName(sum.getA().getType()),
                   {value(sum.getAcc()), mveVector(sum.getA()), mveVector(sum.getB())});
   if (auto product = dyn_cast<arm_mve::VmullOp>(op))
-    return result(std::string("__arm_vmull") + half(product.getTop()) + "q_int_s8",
+    return result(std::string("__arm_vmull") + half(product.getTop()) + "q_int_" + laneName(product.getA().getType()),
                   {mveVector(product.getA()), mveVector(product.getB())});
   if (auto extend = dyn_cast<arm_mve::VmovlOp>(op))
     return result(std::string("__arm_vmovl") + half(extend.getTop()) + "q_" +
@@ -176,6 +177,9 @@ LogicalResult Printer::printMve(Operation &op) {
     for (int64_t n : {dot.getRows(), dot.getChannels(), dot.getPasses(), dot.getRuns(), dot.getVectors(),
                       dot.getRest(), dot.getRunStride(), dot.getRowStride()})
       name += "_" + std::to_string(n);
+    if (dot.getLanes() != 16)
+      name += "_s" + std::to_string(cast<MemRefType>(dot.getInputs().getType()).getElementTypeBitWidth()) +
+              "_s" + std::to_string(cast<MemRefType>(dot.getWeights().getType()).getElementTypeBitWidth());
     std::string vector = vectorName(cast<VectorType>(dot.getResult(0).getType()));
     functions.try_emplace(name, dotHelper(dot, name, vector));
     std::string results = numbered("r");

@@ -37,6 +37,16 @@ def ArmDSP_SmlabtOp : ArmDSP_MultiplyAdd<"smlabt", "acc + a.bottom * b.top, wrap
 def ArmDSP_SmlatbOp : ArmDSP_MultiplyAdd<"smlatb", "acc + a.top * b.bottom, wrapping">;
 def ArmDSP_SmlattOp : ArmDSP_MultiplyAdd<"smlatt", "acc + a.top * b.top, wrapping">;
 
+def ArmDSP_SmlaldOp : ArmDSP_Op<"smlald", [Pure]> {
+  let summary = "acc + a.bottom * b.bottom + a.top * b.top in 64 bits";
+  let arguments = (ins I32:$a, I32:$b, I64:$acc);
+  let results = (outs I64:$result);
+  let assemblyFormat = "$a `,` $b `,` $acc attr-dict";
+  let builders = [OpBuilder<(ins "::mlir::Value":$a, "::mlir::Value":$b, "::mlir::Value":$acc), [{
+    build($_builder, $_state, $_builder.getI64Type(), a, b, acc);
+  }]>];
+}
+
 def ArmDSP_Sxtb16Op : ArmDSP_Op<"sxtb16", [Pure]> {
   let summary = "bytes 0 and 2 as a pair of halves, sign-extended, of a word rotated right";
   let description = [{

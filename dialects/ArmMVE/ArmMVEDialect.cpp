@@ -42,6 +42,12 @@ LogicalResult VmladavaOp::verify() {
   return success();
 }
 
+LogicalResult VmullOp::verify() {
+  if (2 * bitsOf(getA().getType()) != bitsOf(getResult().getType()))
+    return emitOpError("doubles the width of lanes");
+  return success();
+}
+
 LogicalResult VmovlOp::verify() {
   if (2 * bitsOf(getA().getType()) != bitsOf(getResult().getType()))
     return emitOpError("doubles the width of lanes");

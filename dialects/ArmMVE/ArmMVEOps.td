@@ -38,8 +38,9 @@ def MVE_VmladavaOp : MVE_Op<"vmladava", [Pure, TypesMatchWith<"result is an accu
 
 def MVE_VmullOp : MVE_Op<"vmull", [Pure, AllTypesMatch<["a", "b"]>]> {
   let summary = "widening products of the even (or, with `top`, odd) signed lanes";
-  let arguments = (ins MVE_I8:$a, MVE_I8:$b, UnitAttr:$top);
-  let results = (outs MVE_I16:$result);
+  let arguments = (ins AnyTypeOf<[MVE_I8, MVE_I16]>:$a, AnyTypeOf<[MVE_I8, MVE_I16]>:$b, UnitAttr:$top);
+  let results = (outs AnyTypeOf<[MVE_I16, MVE_I32]>:$result);
+  let hasVerifier = 1;
   let assemblyFormat = "$a `,` $b (`top` $top^)? attr-dict `:` type($a) `->` type($result)";
 }
 
@@ -134,11 +135,12 @@ def MVE_DotOp : MVE_Op<"dot"> {
   let summary = "products of one or two rows of inputs with four or eight channels, summed";
   let description = [{
     Element c of result r * channels / 4 + i is the sum, over all products k, of
-    input k of row r and weight k of channel 4 i + c. A row is `runs` times
-    `vectors * 16 + rest` neighbouring bytes that start `runStride` bytes apart; rows
-    start `rowStride` bytes apart. With `rest` there is one run. Weights lie in passes
-    (channels 0, 2 then 1, 3 of two rows; all of one row), vectors, channels of the
-    pass, and 16 products, zero where a row has ended.
+    input k of row r and weight k of channel 4 i + c. A vector has 16 products of bytes,
+    or 8 when inputs or weights have 16 bits (bytes are extended then). A row is `runs`
+    times `vectors` vectors and `rest` neighbouring elements that start `runStride` bytes
+    apart; rows start `rowStride` bytes apart. With `rest` there is one run. Weights lie
+    in passes (channels 0, 2 then 1, 3 of two rows; all of one row), vectors, channels of
+    the pass, and products of a vector, zero where a row has ended.
 
     It is one operation because the core is at full speed only when products and other
     instructions alternate, and sums need even registers: an object and the C++ get
@@ -150,8 +152,8 @@ def MVE_DotOp : MVE_Op<"dot"> {
         : memref<2304xi8>, memref<16384xi8> -> vector<4xi32>, vector<4xi32>
     ```
   }];
-  let arguments = (ins Arg<MemRefRankOf<[I8], [1]>, "weights", [MemRead]>:$weights, Index:$weightAt,
-    Arg<MemRefRankOf<[I8], [1]>, "inputs", [MemRead]>:$inputs, Index:$inputAt,
+  let arguments = (ins Arg<MemRefRankOf<[I8, I16], [1]>, "weights", [MemRead]>:$weights, Index:$weightAt,
+    Arg<MemRefRankOf<[I8, I16], [1]>, "inputs", [MemRead]>:$inputs, Index:$inputAt,
     I64Attr:$rows, I64Attr:$channels, I64Attr:$passes, I64Attr:$runs, I64Attr:$vectors, I64Attr:$rest,
     I64Attr:$runStride, I64Attr:$rowStride, I64Attr:$straight);
   let results = (outs Variadic<MVE_I32>:$results);
@@ -167,6 +169,10 @@ def MVE_DotOp : MVE_Op<"dot"> {
     ::llvm::SmallVector<Operand> getAssemblyOperands();
     /// The instructions; `name` gives the names of these operands.
     std::string getAssembly(::llvm::function_ref<std::string(int64_t)> name);
+    /// Products of a vector.
+    int64_t getLanes();
+    /// Bytes at `pointer` are extended as they are loaded: of r0 to r7 only.
+    bool extends(Operand pointer);
     /// lr is not one of the operands, but written.
     bool changesLr();
   }];

@@ -7,7 +7,31 @@ using namespace mlir;
 using namespace dlc::arm_mve;
 using llvm::Twine;
 
-static constexpr int64_t kBytes = 16; // of a vector
+static int64_t bytesOf(Value memory) {
+  return cast<MemRefType>(memory.getType()).getElementTypeBitWidth() / 8;
+}
+
+int64_t DotOp::getLanes() { return 16 / std::max(bytesOf(getInputs()), bytesOf(getWeights())); }
+
+/// Bytes of the inputs that make a vector.
+static int64_t inputBytes(DotOp op) { return op.getLanes() * bytesOf(op.getInputs()); }
+
+bool DotOp::extends(Operand pointer) {
+  // Scalars may be the second row.
+  Value memory = pointer == Operand::Weights ? getWeights() : getInputs();
+  return bytesOf(memory) * getLanes() < 16;
+}
+
+/// The load of a vector of elements: as it is, or with elements extended to 16 bits. That
+/// of inputs is known by its place, that of weights moves over words where it can.
+static std::string loadName(DotOp op, Value memory) {
+  if (bytesOf(memory) * op.getLanes() < 16)
+    return "vldrb.s16";
+  if (memory == op.getWeights())
+    return "vldrw.u32";
+  return bytesOf(memory) == 2 ? "vldrh.u16" : "vldrb.u8";
+}
+
 static constexpr int64_t kTemporaries = 5;
 
 /// Sums are even registers, of which there are seven, or eight where nothing else
@@ -17,8 +41,8 @@ static int64_t passChannels(DotOp op) { return op.getChannels() / op.getPasses()
 /// Vectors from one row to the next when the second row reads what the first one
 /// has read; 0 otherwise.
 static int64_t sharedVectors(DotOp op) {
-  int64_t shift = op.getRowStride() / kBytes;
-  bool shares = op.getRows() == 2 && op.getRowStride() % kBytes == 0 && op.getRest() == 0 &&
+  int64_t bytes = inputBytes(op), shift = op.getRowStride() / bytes;
+  bool shares = op.getRows() == 2 && op.getRowStride() % bytes == 0 && op.getRest() == 0 &&
                 shift > 0 && shift <= 2 && shift < int64_t(op.getVectors());
   return shares ? shift : 0;
 }
@@ -61,7 +85,8 @@ namespace {
 class Writer {
 public:
   Writer(DotOp op, llvm::function_ref<std::string(int64_t)> name)
-      : op(op), rows(op.getRows()), channels(passChannels(op)), shared(sharedVectors(op)) {
+      : op(op), rows(op.getRows()), channels(passChannels(op)), shared(sharedVectors(op)),
+        bytes(inputBytes(op)), suffix(op.getLanes() == 16 ? ".s8 " : ".s16 ") {
     SmallVector<DotOp::Operand> operands = op.getAssemblyOperands();
     for (auto [i, kind] : llvm::enumerate(operands)) {
       switch (kind) {
@@ -140,13 +165,13 @@ private:
   }
 
   /// Bytes that the inputs' pointers move over in a run.
-  int64_t consumed(int64_t count) const { return (count + shared) * kBytes; }
+  int64_t consumed(int64_t count) const { return (count + shared) * bytes; }
   /// The same from the first run to where the last one ends.
   int64_t distance() {
     if (isStraight(op))
       return (op.getRuns() - 1) * op.getRunStride() + consumed(op.getVectors());
     if (roundVectors(op))
-      return (op.getRuns() - 1) * op.getRunStride() + op.getVectors() * kBytes;
+      return (op.getRuns() - 1) * op.getRunStride() + op.getVectors() * bytes;
     return op.getRuns() * op.getRunStride(); // every round ends with a step
   }
 
@@ -163,10 +188,14 @@ private:
     std::string move; ///< not a product: moves sums away
   };
 
-  int64_t load(const std::string &pointer, bool words) {
+  std::string loadOf(Value memory, const std::string &vector, const std::string &pointer) {
+    return (loadName(op, memory) + " " + vector + ", [" + pointer + "], #" +
+            Twine(op.getLanes() * bytesOf(memory)))
+        .str();
+  }
+  int64_t load(const std::string &pointer, Value memory) {
     int64_t value = values++;
-    fillers.push_back({std::string(words ? "vldrw.u32" : "vldrb.u8") + " %v, [" + pointer + "], #16",
-                       value});
+    fillers.push_back({loadOf(memory, "%v", pointer), value});
     return value;
   }
   void advance(int64_t by) {
@@ -184,15 +213,15 @@ private:
         for (int64_t r = 0; r < rows; ++r) {
           if (c == 0) {
             if (!shared)
-              x[r] = load(inputs[r], false);
+              x[r] = load(inputs[r], op.getInputs());
             else {
               while (int64_t(window.size()) <= v + r * shared)
-                window.push_back(load(inputs[0], false));
+                window.push_back(load(inputs[0], op.getInputs()));
               x[r] = window[v + r * shared];
             }
           }
           if (w < 0)
-            w = load(weights, true);
+            w = load(weights, op.getWeights());
           products.push_back({sums[c * rows + r], x[r], w, first && v == 0, ""});
         }
       }
@@ -244,7 +273,7 @@ private:
       }
       while (int64_t(next) <= std::max(position[p.x], position[p.w]))
         fill();
-      line((p.first ? "vmladav.s8 " : "vmladava.s8 ") + p.sum + ", " + registers[p.x] + ", " +
+      line((p.first ? "vmladav" : "vmladava") + suffix + p.sum + ", " + registers[p.x] + ", " +
            registers[p.w]);
       for (int64_t value : {p.x, p.w})
         if (lastUse[value] == int64_t(i)) {
@@ -290,14 +319,14 @@ private:
     for (int64_t run = 0; run < runs; ++run) {
       repeat(count / round, [&] {
         addRun(round, false);
-        advance(-shared * kBytes);
+        advance(-shared * bytes);
       });
       if (count % round) {
         addRun(count % round, false);
-        advance(-shared * kBytes);
+        advance(-shared * bytes);
       }
       if (run + 1 < runs)
-        advance(op.getRunStride() - count * kBytes);
+        advance(op.getRunStride() - count * bytes);
       flush();
     }
   }
@@ -306,21 +335,23 @@ private:
   void tail() {
     line("vmrs " + scalar + ", p0"); // compilers cannot be told that it changes
     line("movw lr, #" + Twine(op.getRest()));
-    line("vctp.8 lr");
+    line(op.getLanes() == 16 ? "vctp.8 lr" : "vctp.16 lr");
     line(Twine("vpst") + (rows == 2 ? "t" : ""));
     for (int64_t r = 0; r < rows; ++r)
-      line("vldrbt.u8 " + vectors[r] + ", [" + inputs[r] + "]");
+      line(std::string(bytesOf(op.getInputs()) == 2 ? "vldrht.u16 " : op.getLanes() == 8 ? "vldrbt.s16 " : "vldrbt.u8 ") +
+           vectors[r] + ", [" + inputs[r] + "]");
     line("vmsr p0, " + scalar);
     for (int64_t c = 0; c < channels; ++c) {
       const std::string &w = vectors[2 + c % 2];
-      line("vldrw.u32 " + w + ", [" + weights + "], #16");
+      line(loadOf(op.getWeights(), w, weights));
       for (int64_t r = 0; r < rows; ++r)
-        line(Twine(op.getVectors() == 0 ? "vmladav.s8 " : "vmladava.s8 ") + sums[c * rows + r] + ", " + vectors[r] + ", " + w);
+        line((op.getVectors() == 0 ? "vmladav" : "vmladava") + suffix + sums[c * rows + r] + ", " + vectors[r] + ", " + w);
     }
   }
 
   DotOp op;
-  int64_t rows, channels, shared, values = 0;
+  int64_t rows, channels, shared, bytes, values = 0;
+  std::string suffix; ///< the type of products, as instructions end
   SmallVector<std::string> results, vectors, sums, inputs;
   std::string weights, scalar, text;
   SmallVector<Filler> fillers;
@@ -342,7 +373,7 @@ LogicalResult DotOp::verify() {
   if (int64_t(getNumResults()) != int64_t(getRows() * getChannels() / 4))
     return emitOpError("has a result for four channels of each row");
   if (int64_t(getRuns()) < 1 || getRuns() > 32 || int64_t(getVectors()) < 0 ||
-      getVectors() >= 1 << 16 || int64_t(getRest()) < 0 || getRest() >= uint64_t(kBytes) ||
+      getVectors() >= 1 << 16 || int64_t(getRest()) < 0 || int64_t(getRest()) >= getLanes() ||
       getVectors() + getRest() == 0)
     return emitOpError("has 1 to 32 runs of at least one product");
   if (getRest() && (getRuns() != 1 || getChannels() != 4))

@@ -34,7 +34,7 @@ static SmallVector<Value> operandIndices(ImplicitLocOpBuilder &b, Operation *op,
   if (type.getRank() == 1 && init.getRank() != 1) {
     auto conv = dyn_cast<dlc::nn::ConvOp>(op);
     if (conv && conv.getFilterShape() && conv.getKernelAttr().getKind() == "mve_depthwise")
-      return {mve::operandAt(b, at[c.channelDim])};
+      return {mve::operandAt(b, conv, at[c.channelDim])};
     return {at[c.channelDim]};
   }
   return SmallVector<Value>(at.begin(), at.end());

@@ -404,7 +404,7 @@ void Depthwise::emitLine(Emitter &b, Value n, Value channel, Value y, Value rota
           weights.push_back(dlc::arm_dsp::Sxtb16Op::create(b, word, 8 * half));
     }
   }
-  Value start = startOf(b, bias, channel);
+  Value start = startOf(b, s, bias, channel);
   if (function) // what lies behind the last result is computed, too
     return loop(b, index(b, 0), outWidth, 2, [&](Emitter &xb, Value x) {
       emitTile(xb, n, channel, y, x, plane, weights, start, 2);

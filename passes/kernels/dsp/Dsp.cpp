@@ -98,10 +98,19 @@ Value dlc::kernels::dsp::takeBias(Operation *op) {
   return bias;
 }
 
-Value dlc::kernels::dsp::startOf(ImplicitLocOpBuilder &b, Value bias, Value output) {
+Value dlc::kernels::dsp::startOf(ImplicitLocOpBuilder &b, const Shape &s, Value bias, Value output) {
   if (!bias)
-    return arith::ConstantOp::create(b, b.getI32IntegerAttr(0));
+    return arith::ConstantOp::create(b, b.getIntegerAttr(b.getIntegerType(s.isLong ? 64 : 32), 0));
   return memref::LoadOp::create(b, bias, output);
+}
+
+SmallVector<Value> dlc::kernels::dsp::addWords(ImplicitLocOpBuilder &b, ValueRange sums,
+                                               ValueRange words) {
+  SmallVector<Value> result;
+  for (auto [sum, word] : llvm::zip_equal(sums, words))
+    result.push_back(
+        arith::AddIOp::create(b, sum, arith::ExtSIOp::create(b, b.getI64Type(), word)));
+  return result;
 }
 
 /// Whether the core begins two instructions in a cycle, in order.
@@ -144,7 +153,7 @@ nn::KernelAttr dlc::kernels::dsp::plan(Operation *op, rt::TargetAttr target) {
     return nn::KernelAttr::get(op->getContext(), "dsp_vector", rows > 1 ? rows : 4, 1, 1,
                                expands ? 2 : 1, false);
   }
-  if (s->isDepthwise() && s->dilationX == 1 && s->dilationY == 1 &&
+  if (s->isDepthwise() && !s->isLong && s->dilationX == 1 && s->dilationY == 1 &&
       s->kernelHeight * s->kernelWidth <= 64) {
     int64_t channels = s->channels < 4 ? 1 : 4;
     auto depthwise = [&](bool alongHeight) {
@@ -164,7 +173,7 @@ nn::KernelAttr dlc::kernels::dsp::plan(Operation *op, rt::TargetAttr target) {
   }
   // Instructions in pairs need values ahead of time: registers for them rather than
   // for a third row.
-  return kernel("dsp", ::issuesPairs(target) ? 2 : 3, std::min<int64_t>(2, s->pixels()));
+  return kernel("dsp", ::issuesPairs(target) || (s->isLong && s->isWide()) ? 2 : 3, std::min<int64_t>(2, s->pixels()));
 }
 
 int64_t dlc::kernels::dsp::scratchBytes(Operation *op, nn::KernelAttr kernel) {
@@ -218,7 +227,7 @@ std::optional<KernelFunction> dlc::kernels::dsp::emitFunction(Operation *op, boo
   std::optional<Shape> s = Shape::of(op);
   auto kernel = op->getAttrOfType<nn::KernelAttr>("kernel");
   if (!s || !isOurs(kernel) || !canWalk(*s) || !Filter::of(*s) || !KernelFunction::accepts(*s) ||
-      s->batch != 1 || s->isWide())
+      s->batch != 1 || s->isWide() || s->isLong)
     return std::nullopt;
   Value scratch = scratchOf(op);
   int64_t bytes = scratchBytes(op, kernel);

@@ -50,7 +50,11 @@ bool savesCode(mlir::Operation *op);
 /// returned. Null when there is none.
 mlir::Value takeBias(mlir::Operation *op);
 /// What the sum of `output` starts from.
-mlir::Value startOf(mlir::ImplicitLocOpBuilder &b, mlir::Value bias, mlir::Value output);
+mlir::Value startOf(mlir::ImplicitLocOpBuilder &b, const Shape &s, mlir::Value bias,
+                    mlir::Value output);
+/// Sums of 64 bits plus others of 32.
+llvm::SmallVector<mlir::Value> addWords(mlir::ImplicitLocOpBuilder &b, mlir::ValueRange sums,
+                                        mlir::ValueRange words);
 
 // One file each.
 // With a `function`, they emit its body: code that several layers can share.

@@ -66,6 +66,7 @@ private:
                 ArrayRef<Pixel> at);
 
   SmallVector<Value> wideSums(Emitter &b, Value weight, ValueRange zeros, int64_t rows);
+  SmallVector<Value> longSums(Emitter &b, Value weight, ValueRange starts, int64_t rows);
 
   const Shape &s;
   Patch patch;
@@ -433,8 +434,10 @@ void Gemm::emitTile(Emitter &b, int64_t rows, Value n, Value output, Value weigh
                     ArrayRef<Pixel> at) {
   SmallVector<Value> sums;
   for (int64_t r = 0; r < rows; ++r)
-    sums.append(pixels, startOf(b, bias, offsetBy(b, output, r)));
-  if (!s.isWide()) {
+    sums.append(pixels, startOf(b, s, bias, offsetBy(b, output, r)));
+  if (s.isLong && !s.isWide()) {
+    sums = longSums(b, weight, sums, rows);
+  } else if (!s.isWide()) {
     auto dot = function ? dlc::arm_dsp::DotOp::create(b, weights, weight, words, index(b, 0), sums,
                                                       rows, pixels, 0, isLarge ? 8 : 2,
                                                       issuesPairs(s.op), patchGroups)
@@ -467,6 +470,23 @@ void Gemm::emitTile(Emitter &b, int64_t rows, Value n, Value output, Value weigh
     memref::StoreOp::create(b, result, out, place);
 }
 
+/// The same sums in 64 bits, of parts that fit 32.
+SmallVector<Value> Gemm::longSums(Emitter &b, Value weight, ValueRange starts, int64_t rows) {
+  int64_t total = patch.groups(), most = groupsOfWords(s), whole = total / most * most;
+  auto part = [&](Emitter &qb, Value q, ValueRange carried, int64_t groups) {
+    SmallVector<Value> zeros(carried.size(), arith::ConstantOp::create(qb, qb.getI32IntegerAttr(0)));
+    auto dot = dlc::arm_dsp::DotOp::create(
+        qb, weights, scaled(qb, weight, q, rows), words, scaled(qb, index(qb, 0), q, 2 * pixels),
+        zeros, rows, pixels, groups, unrolling(groups, 6), issuesPairs(s.op));
+    return addWords(qb, carried, dot.getResults());
+  };
+  SmallVector<Value> sums =
+      carryLoop(b, 0, whole, most, starts, [&](Emitter &qb, Value q, ValueRange carried) {
+        return part(qb, q, carried, most);
+      });
+  return total > whole ? part(b, index(b, whole), sums, total - whole) : sums;
+}
+
 /// The same sums with weights of 16 bits, by intrinsics.
 SmallVector<Value> Gemm::wideSums(Emitter &b, Value weight, ValueRange zeros, int64_t rows) {
   int64_t perGroup = rows * 2;
@@ -479,8 +499,7 @@ SmallVector<Value> Gemm::wideSums(Emitter &b, Value weight, ValueRange zeros, in
       for (int64_t j = 0; j < pixels; ++j) {
         Value x = memref::LoadOp::create(qb, words, offsetBy(qb, pairs, half * pixels + j));
         for (int64_t r = 0; r < rows; ++r)
-          sums[r * pixels + j] =
-              dlc::arm_dsp::SmladOp::create(qb, w[2 * r + half], x, sums[r * pixels + j]);
+          sums[r * pixels + j] = multiplyAdd(qb, s, w[2 * r + half], x, sums[r * pixels + j]);
       }
     return sums;
   };

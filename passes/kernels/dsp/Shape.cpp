@@ -31,11 +31,12 @@ std::optional<Shape> Shape::of(Operation *op) {
   Type weight = filter.getElementType();
   if (!in.hasStaticShape() || !filter.hasStaticShape() || !out.hasStaticShape() ||
       !(in.getElementType().isInteger(8) || in.getElementType().isInteger(16)) || !(weight.isInteger(8) || weight.isInteger(16)) ||
-      !accumulator.isInteger(32))
+      !(accumulator.isInteger(32) || accumulator.isInteger(64)))
     return std::nullopt;
   for (ShapedType type : {in, filter, out})
     if (type.getNumElements() == 0)
       return std::nullopt;
+  s.isLong = accumulator.isInteger(64);
   s.rank = out.getRank();
   s.channels = in.getShape().back();
   s.outputs = out.getShape().back();

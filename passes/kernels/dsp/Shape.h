@@ -31,6 +31,7 @@ struct Shape {
   /// Bytes of an element of the input: 1 or 2.
   int64_t elementBytes() const;
   bool hasHalves() const { return elementBytes() == 2; }
+  bool isLong = false; ///< sums of 64 bits
   /// Indices of a result.
   llvm::SmallVector<mlir::Value> at(mlir::Value n, mlir::Value y, mlir::Value x,
                                     mlir::Value o) const;

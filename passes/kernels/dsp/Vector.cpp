@@ -82,7 +82,7 @@ static void emitBody(const Shape &s, ArrayRef<Blocks> blocks, KernelFunction &fu
       Value output = scaled(ob, first, block, run.rows);
       SmallVector<Value> sums, results;
       for (int64_t r = 0; r < run.rows; ++r)
-        sums.push_back(startOf(ob, bias, offsetBy(ob, output, r)));
+        sums.push_back(startOf(ob, s, bias, offsetBy(ob, output, r)));
       auto dot = dlc::arm_dsp::DotOp::create(ob, weights, add(ob, weight, mul(ob, block, perBlock)),
                                              row, index(ob, 0), sums, run.rows, 1, 0, 2,
                                              issuesPairs(s.op), groups);
@@ -128,7 +128,7 @@ void dlc::kernels::dsp::emitVector(const Shape &s, nn::KernelAttr kernel, Value 
       for (int64_t half = 0; half < 2; ++half) {
         Value pair = s.isWide() ? w[2 * r + half]
                                 : dlc::arm_dsp::Sxtb16Op::create(qb, w[r], half * 8).getResult();
-        sums[r] = dlc::arm_dsp::SmladOp::create(qb, pair, pairs[half], sums[r]);
+        sums[r] = multiplyAdd(qb, s, pair, pairs[half], sums[r]);
       }
     return sums;
   };
@@ -139,7 +139,7 @@ void dlc::kernels::dsp::emitVector(const Shape &s, nn::KernelAttr kernel, Value 
       Value output = scaled(ob, index(ob, run.first), block, run.rows);
       SmallVector<Value> sums;
       for (int64_t r = 0; r < run.rows; ++r)
-        sums.push_back(startOf(ob, bias, offsetBy(ob, output, r)));
+        sums.push_back(startOf(ob, s, bias, offsetBy(ob, output, r)));
       int64_t unroll = std::max<int64_t>(1, unrolling(wholeGroups, large ? 8 : 4));
       auto several = [&](Emitter &qb, Value q, ValueRange carried, int64_t count) {
         SmallVector<Value> inner(carried.begin(), carried.end());
@@ -151,11 +151,26 @@ void dlc::kernels::dsp::emitVector(const Shape &s, nn::KernelAttr kernel, Value 
         return inner;
       };
       int64_t whole = s.isWide() ? wholeGroups / unroll * unroll : wholeGroups;
+      // Sums of 64 bits are those of parts that fit 32.
+      auto dot = [&](Emitter &qb, Value q, ValueRange carried, int64_t groups) {
+        SmallVector<Value> starts(carried.begin(), carried.end());
+        if (s.isLong)
+          starts.assign(carried.size(), arith::ConstantOp::create(qb, qb.getI32IntegerAttr(0)));
+        int64_t elements = kernel.getDepth() == 2 ? 2 : 4; // of the row, for a group
+        auto products = dlc::arm_dsp::DotOp::create(
+            qb, panels.words, scaled(qb, weight, q, run.rows), row,
+            scaled(qb, index(qb, 0), q, elements), starts, run.rows, 1, groups,
+            std::max<int64_t>(1, unrolling(groups, large ? 8 : 4)), issuesPairs(s.op));
+        return s.isLong ? addWords(qb, carried, products.getResults())
+                        : SmallVector<Value>(products.getResults());
+      };
       if (!s.isWide() && wholeGroups) {
-        auto dot = dlc::arm_dsp::DotOp::create(ob, panels.words, weight, row, index(ob, 0),
-                                               sums, run.rows, 1, wholeGroups, unroll,
-                                               issuesPairs(s.op));
-        sums.assign(dot.getResults().begin(), dot.getResults().end());
+        int64_t most = s.isLong ? groupsOfWords(s) : wholeGroups, rounds = wholeGroups / most * most;
+        sums = carryLoop(ob, 0, rounds, most, sums, [&](Emitter &qb, Value q, ValueRange carried) {
+          return dot(qb, q, carried, most);
+        });
+        if (wholeGroups > rounds)
+          sums = dot(ob, index(ob, rounds), sums, wholeGroups - rounds);
       }
       sums = carryLoop(ob, 0, s.isWide() ? whole : 0, unroll, sums, [&](Emitter &qb, Value q, ValueRange carried) {
         return several(qb, q, carried, unroll);

@@ -1,6 +1,8 @@
 // This file reads constant filters and stores them in the order of a kernel.
 #include "passes/kernels/dsp/Weights.h"
 
+#include "dialects/ArmDSP/ArmDSP.h"
+
 using namespace mlir;
 using namespace dlc::kernels::dsp;
 
@@ -86,9 +88,39 @@ Panels dlc::kernels::dsp::packPanels(ImplicitLocOpBuilder &b, const Shape &s,
   return panels;
 }
 
+int64_t dlc::kernels::dsp::groupsOfWords(const Shape &s) {
+  Filter filter = *Filter::of(s);
+  Patch patch(s);
+  int64_t total = patch.groups(), limit = INT32_MAX >> (s.hasHalves() ? 15 : 7);
+  auto fits = [&](int64_t count) {
+    for (int64_t o = 0; o < s.outputs; ++o) {
+      int64_t sum = 0;
+      for (int64_t k = 0; k < total * 4; ++k) {
+        sum = k % (4 * count) ? sum : 0;
+        if (std::optional<Patch::Tap> tap = patch.tap(k))
+          sum += std::abs(filter.at(*tap, o));
+        if (sum > limit)
+          return false;
+      }
+    }
+    return true;
+  };
+  int64_t parts = 1;
+  while (parts < total && !fits(llvm::divideCeil(total, parts)))
+    ++parts;
+  return llvm::divideCeil(total, parts);
+}
+
 int32_t dlc::kernels::dsp::wordOf(int32_t a, int32_t b, int32_t c, int32_t d) {
   auto byte = [](int32_t v) { return static_cast<uint32_t>(v) & 0xff; };
   return static_cast<int32_t>(byte(a) | byte(b) << 8 | byte(c) << 16 | byte(d) << 24);
+}
+
+Value dlc::kernels::dsp::multiplyAdd(ImplicitLocOpBuilder &b, const Shape &s, Value x, Value y,
+                                     Value sum) {
+  if (s.isLong)
+    return arm_dsp::SmlaldOp::create(b, x, y, sum);
+  return arm_dsp::SmladOp::create(b, x, y, sum);
 }
 
 int32_t dlc::kernels::dsp::pairOf(int32_t a, int32_t b) {

@@ -26,6 +26,10 @@ mlir::Value storeWords(mlir::ImplicitLocOpBuilder &b, const Shape &s,
 
 /// Four bytes as a word, the first lowest.
 int32_t wordOf(int32_t a, int32_t b, int32_t c, int32_t d);
+/// Products of two pairs, added in 32 or 64 bits.
+mlir::Value multiplyAdd(mlir::ImplicitLocOpBuilder &b, const Shape &s, mlir::Value x,
+                        mlir::Value y, mlir::Value sum);
+
 /// Two halves as a word, the first lowest.
 int32_t pairOf(int32_t a, int32_t b);
 
@@ -45,6 +49,10 @@ struct Panels {
   mlir::Value words;
 };
 Panels packPanels(mlir::ImplicitLocOpBuilder &b, const Shape &s, llvm::ArrayRef<Blocks> blocks);
+
+/// How many groups of four products, from any multiple of that number on, have sums
+/// that fit 32 bits for every input, in all outputs. At least one; for weights of 8 bits.
+int64_t groupsOfWords(const Shape &s);
 
 /// Erases constants that nothing uses any more.
 void eraseUnusedConstants(mlir::ModuleOp module);

@@ -27,7 +27,7 @@ public:
     plane = op.getSpatialRank() == 2;
     rowStride = plane ? input.strides[1] : 0;
     columnStride = input.strides[plane ? 2 : 1];
-    scratch = op.getScratch();
+    scratch = scratchOf(b, op.getScratch(), cast<MemRefType>(op.getInput().getType()).getElementType());
     runs = c.hasRuns() && columnStride == c.inC;
   }
 
@@ -196,7 +196,7 @@ private:
              plus(jb, row, times(jb, kx, c.dilationW * columnStride)), c.groupC, /*slack=*/true);
       });
     };
-    if (runs && c.kernelH * alignUp(c.run(), kLanes) <= kWritten * kLanes)
+    if (runs && c.kernelH * alignUp(c.run(), c.copied()) <= kWritten * c.copied())
       for (int64_t ky = 0; ky < c.kernelH; ++ky)
         copyRow(b, index(b, ky));
     else
@@ -221,7 +221,7 @@ private:
 
   void gatherBorder(ImplicitLocOpBuilder &b, Value from, Value y, Value x, Value to) {
     auto zeroPoint = cast<IntegerAttr>(op.getPadElement()).getValue().getSExtValue();
-    fill(b, scratch, to, alignUp(c.depth(), kLanes), zeroPoint);
+    fill(b, scratch, to, alignUp(c.depth(), c.copied()), zeroPoint);
     Value top = plus(b, times(b, y, c.strideH), -c.padTop);
     Value left = plus(b, times(b, x, c.strideW), -c.padLeft);
     auto [firstY, lastY] = range(b, top, c.inH, c.kernelH, c.dilationH);
@@ -234,9 +234,9 @@ private:
           Value row = plus(ib, from, times(ib, ky, c.dilationH * rowStride));
           Value target = plus(ib, to, times(ib, ky, c.run()));
           if (runs) {
-            Value bytes = times(ib, arith::SubIOp::create(ib, lastX, firstX), c.groupC);
+            Value count = times(ib, arith::SubIOp::create(ib, lastX, firstX), c.groupC);
             copy(ib, scratch, plus(ib, target, times(ib, firstX, c.groupC)), input.memory,
-                 plus(ib, row, times(ib, firstX, columnStride)), bytes);
+                 plus(ib, row, times(ib, firstX, columnStride)), count);
           } else {
             scf::ForOp::create(
                 ib, firstX, lastX, one, ValueRange(),

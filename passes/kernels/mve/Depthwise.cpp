@@ -1,4 +1,5 @@
-// This file emits depthwise convolution: sixteen channels in lanes, sums in int16 as long as they fit.
+// This file emits depthwise convolution: channels in lanes, sixteen whose sums are int16 as long as they fit,
+// or eight of 16 bits.
 #include "passes/kernels/mve/Epilogue.h"
 #include "passes/kernels/mve/Geometry.h"
 #include "passes/kernels/mve/Memory.h"
@@ -23,6 +24,8 @@ namespace {
 std::vector<std::vector<int64_t>> groupTaps(nn::ConvOp op) {
   DepthwiseOrder w = depthwiseOrder(op);
   std::vector<std::vector<int64_t>> groups;
+  if (w.lanes != kLanes)
+    return groups;
   DenseElementsAttr value;
   if (auto get = op.getFilter().getDefiningOp<memref::GetGlobalOp>())
     if (auto global = SymbolTable::lookupNearestSymbolFrom<memref::GlobalOp>(get, get.getNameAttr()))
@@ -73,7 +76,8 @@ class Depthwise {
 public:
   Depthwise(ImplicitLocOpBuilder &b, nn::ConvOp op)
       : op(op), c(op), order(depthwiseOrder(op)), epilogue(op), groups(groupTaps(op)),
-        input(b, op.getInput()), output(b, op.getInit()), scratch(op.getScratch()) {
+        input(b, op.getInput()), output(b, op.getInit()),
+        scratch(scratchOf(b, op.getScratch(), cast<MemRefType>(op.getInput().getType()).getElementType())) {
     plane = op.getSpatialRank() == 2;
     rowStride = plane ? input.strides[1] : 0;
     columnStride = input.strides[plane ? 2 : 1];
@@ -81,6 +85,7 @@ public:
     outColumn = output.strides[plane ? 2 : 1];
     zeroPoint = cast<IntegerAttr>(op.getPadElement()).getValue().getSExtValue();
     bytes = VectorType::get({kLanes}, b.getI8Type());
+    inputs = VectorType::get({c.lanes}, b.getIntegerType(8 * kBytes / c.lanes));
     halves = VectorType::get({kLanes / 2}, b.getI16Type());
     words = VectorType::get({kLanes / 4}, b.getI32Type());
   }
@@ -148,9 +153,9 @@ private:
             return emitBlocks(kb, n, y, x, to, inside);
           auto border = [&](ImplicitLocOpBuilder &lb, Value channel, Value first) {
             copyWindow(lb, top, left, plus(lb, from, channel), first);
-            Window window{scratch, {}, kLanes, false};
+            Window window{scratch, {}, c.lanes, false};
             for (int64_t ky = 0; ky < c.kernelH; ++ky)
-              window.rows.push_back(index(lb, ky * c.kernelW * kLanes));
+              window.rows.push_back(index(lb, ky * c.kernelW * c.lanes));
             return window;
           };
           auto within = [&](Value v, int64_t low, int64_t high) -> Value {
@@ -165,10 +170,10 @@ private:
     });
   }
 
-  /// Up to 16 channels of a window over the border to scratch; `top` and `left` are its
+  /// A vector of channels of a window over the border to scratch; `top` and `left` are its
   /// first position, `from` is where that would lie.
   void copyWindow(ImplicitLocOpBuilder &b, Value top, Value left, Value from, Value first) {
-    fill(b, scratch, index(b, 0), order.taps * kLanes, zeroPoint);
+    fill(b, scratch, index(b, 0), order.taps * c.lanes, zeroPoint);
     auto isIn = [](ImplicitLocOpBuilder &ib, Value v, int64_t size) -> Value {
       return arith::CmpIOp::create(ib, arith::CmpIPredicate::ult, v, index(ib, size));
     };
@@ -180,8 +185,8 @@ private:
         branch(jb, both, [&](ImplicitLocOpBuilder &kb) {
           Value at = plus(kb, from, plus(kb, times(kb, ky, c.dilationH * rowStride),
                                          times(kb, kx, c.dilationW * columnStride)));
-          Value to = times(kb, plus(kb, times(kb, ky, c.kernelW), kx), kLanes);
-          Value v = arm_mve::LoadOp::create(kb, bytes, input.memory, ValueRange{at}, first, false);
+          Value to = times(kb, plus(kb, times(kb, ky, c.kernelW), kx), c.lanes);
+          Value v = arm_mve::LoadOp::create(kb, inputs, input.memory, ValueRange{at}, first, false);
           arm_mve::StoreOp::create(kb, v, scratch, ValueRange{to}, Value());
         });
       });
@@ -236,14 +241,14 @@ private:
     return true;
   }
 
-  /// Position `x`, sixteen channels at a time. Channels are the inner loop: nothing
+  /// Position `x`, a vector of channels at a time. Channels are the inner loop: nothing
   /// there is the same in the next round, which would be kept on the stack.
   void emitBlocks(ImplicitLocOpBuilder &b, Value n, Value y, Value x, Value to,
                   llvm::function_ref<Window(ImplicitLocOpBuilder &, Value channel, Value first)>
                       windowAt) {
-    int64_t whole = c.outC / kLanes, rest = c.outC % kLanes;
+    int64_t whole = c.outC / c.lanes, rest = c.outC % c.lanes;
     auto block = [&](ImplicitLocOpBuilder &ib, Value vector, Value first) {
-      Value channel = times(ib, vector, kLanes);
+      Value channel = times(ib, vector, c.lanes);
       Window window = windowAt(ib, channel, first);
       Value result = plus(ib, plus(ib, to, times(ib, x, outColumn)), channel);
       emitVector(ib, window, vector, result, operandAt(n, y, x, channel), first);
@@ -254,14 +259,14 @@ private:
       block(b, index(b, whole), index(b, rest));
   }
 
-  /// Sixteen neighbouring elements of a row at a time, whatever their channel.
+  /// A vector of neighbouring elements of a row at a time, whatever their channel.
   void emitDense(ImplicitLocOpBuilder &b, ArrayRef<Value> rows, Value n, Value y, Value to) {
     int64_t size = c.outW * c.outC, vectors = order.vectors();
-    bool ragged = size % kLanes != 0;
+    bool ragged = size % c.lanes != 0;
     SmallVector<Value> start;
     if (vectors > 1)
       start.push_back(index(b, 0));
-    carryLoop(b, 0, size, kLanes, start,
+    carryLoop(b, 0, size, c.lanes, start,
               [&](ImplicitLocOpBuilder &ib, Value at, ValueRange carried) -> SmallVector<Value> {
                 Value vector = vectors > 1 ? carried[0] : index(ib, 0);
                 Value first = ragged ? arith::SubIOp::create(ib, index(ib, size), at).getResult() : Value();
@@ -285,12 +290,14 @@ private:
     return {n, x, channel};
   }
 
-  /// Sixteen results. `vector`: which weights and operands with one element a channel.
+  /// A vector of results. `vector`: which weights and operands with one element a channel.
   void emitVector(ImplicitLocOpBuilder &b, const Window &window, Value vector, Value to,
                   ArrayRef<Value> at, Value first) {
     SmallVector<Value> sums;
     if (getConstantIntValue(vector)) // else all weights would go to the stack
       vector = arm_mve::AnewOp::create(b, vector.getType(), vector);
+    if (c.lanes != kLanes)
+      return emitHalves(b, window, vector, to, at, first);
     Value weight = times(b, vector, order.taps * kLanes);
     for (ArrayRef<int64_t> group : groups) {
       Value low, high; // sums of even and odd lanes
@@ -332,6 +339,48 @@ private:
     Value result = narrow(b, even, odd, bytes, 0);
     result = epilogue.bounded(b, result);
     arm_mve::StoreOp::create(b, result, output.memory, ValueRange{to}, first);
+  }
+
+  /// Eight results: products of 16 bits are words, even and odd lanes apart.
+  void emitHalves(ImplicitLocOpBuilder &b, const Window &window, Value vector, Value to,
+                  ArrayRef<Value> at, Value first) {
+    Value weight = times(b, vector, order.taps * c.lanes);
+    bool whole = bytesOf(op.getFilter()) == 2;
+    Value sums[2];
+    auto perChannel = [&](Value operand, int64_t r) -> Value {
+      Value operandAt = plus(b, times(b, vector, c.lanes), 4 * r);
+      return arm_mve::LoadOp::create(b, words, operand, ValueRange{operandAt}, Value(), false);
+    };
+    for (int64_t tap = 0; tap < order.taps; ++tap) {
+      int64_t ky = tap / c.kernelW, kx = tap % c.kernelW;
+      Value x = arm_mve::LoadOp::create(b, halves, window.memory,
+                                        ValueRange{plus(b, window.rows[ky], kx * window.step)},
+                                        window.exact ? first : Value(), false);
+      Value w = arm_mve::LoadOp::create(b, halves, op.getFilter(),
+                                        ValueRange{plus(b, weight, tap * c.lanes)}, Value(), whole);
+      for (bool top : {false, true}) {
+        Value product = arm_mve::VmullOp::create(b, words, x, w, top);
+        sums[top] = sums[top] ? arith::AddIOp::create(b, sums[top], product).getResult() : product;
+      }
+    }
+    SmallVector<SmallVector<Value>> full;
+    for (auto [i, operand] : llvm::enumerate(epilogue.operands())) {
+      SmallVector<Value> &lanes = full.emplace_back();
+      if (epilogue.isPerChannel(i))
+        continue;
+      Value v = arm_mve::LoadOp::create(b, halves, operand, at, first, false);
+      for (bool top : {false, true})
+        lanes.push_back(arm_mve::VmovlOp::create(b, words, v, top));
+    }
+    for (int64_t r = 0; r < 2; ++r) {
+      if (epilogue.bias())
+        sums[r] = arith::AddIOp::create(b, sums[r], perChannel(epilogue.bias(), r));
+      sums[r] = epilogue.apply(b, sums[r], [&](unsigned i) {
+        return epilogue.isPerChannel(i) ? perChannel(epilogue.operands()[i], r) : full[i][r];
+      });
+    }
+    arm_mve::StoreOp::create(b, narrow(b, sums[0], sums[1], halves, 0), output.memory,
+                             ValueRange{to}, first);
   }
 
   /// Adds int16 sums of even and odd lanes to int32 sums of every fourth lane.
@@ -379,8 +428,8 @@ private:
   Value scratch;
   bool plane;
   int64_t rowStride, columnStride, outRow, outColumn;
-  int8_t zeroPoint;
-  VectorType bytes, halves, words;
+  int64_t zeroPoint;
+  VectorType bytes, inputs, halves, words;
 };
 } // namespace
 

@@ -23,10 +23,12 @@ Dot::Dot(ImplicitLocOpBuilder &b, Operation *op, DotWeights weights, Value filte
 
 SmallVector<Value> Dot::accumulate(ImplicitLocOpBuilder &b, const Left &left, ValueRange starts,
                                    Value weightsAt, SmallVector<Value> sums) const {
-  auto type = VectorType::get({kLanes}, b.getI8Type());
+  int64_t lanes = weights.lanes;
+  auto type = VectorType::get({lanes}, b.getIntegerType(8 * kBytes / lanes));
+  bool words = bytesOf(filter) * lanes == kBytes; // weights are whole vectors
   int64_t rows = starts.size(), channels = weights.perHalf();
-  int64_t whole = left.whole ? llvm::divideCeil(left.run, kLanes) : left.run / kLanes;
-  int64_t rest = left.whole ? 0 : left.run % kLanes;
+  int64_t whole = left.whole ? llvm::divideCeil(left.run, lanes) : left.run / lanes;
+  int64_t rest = left.whole ? 0 : left.run % lanes;
 
   // Loads and products alternate: the core overlaps two neighbours of different
   // kinds, not two of one kind.
@@ -40,7 +42,7 @@ SmallVector<Value> Dot::accumulate(ImplicitLocOpBuilder &b, const Left &left, Va
           x[r] = arm_mve::LoadOp::create(ib, type, left.memory, ValueRange{from[r]}, first, false);
         if (!w)
           w = arm_mve::LoadOp::create(ib, type, filter,
-                                      ValueRange{plus(ib, weight, j * kLanes)}, Value(), true);
+                                      ValueRange{plus(ib, weight, j * lanes)}, Value(), words);
         Value &sum = now[j * rows + r];
         sum = arm_mve::VmladavaOp::create(ib, b.getI32Type(), sum, x[r], w);
       }
@@ -50,8 +52,8 @@ SmallVector<Value> Dot::accumulate(ImplicitLocOpBuilder &b, const Left &left, Va
   for (int64_t v = 0; v < whole + (rest != 0); ++v) {
     SmallVector<Value> from;
     for (Value start : starts)
-      from.push_back(plus(b, start, v * kLanes));
-    sums = step(b, from, plus(b, weightsAt, v * channels * kLanes),
+      from.push_back(plus(b, start, v * lanes));
+    sums = step(b, from, plus(b, weightsAt, v * channels * lanes),
                 v == whole ? index(b, rest) : Value(), sums);
   }
   return sums;
@@ -143,12 +145,13 @@ SmallVector<Value> Dot::sumInAssembly(ImplicitLocOpBuilder &b, const Left &left,
   auto words = VectorType::get({kPanel}, b.getI32Type());
   SmallVector<Type> types(rows * weights.panel / kPanel, words);
   auto number = [&](int64_t n) { return b.getI64IntegerAttr(n); };
-  int64_t vectors = left.whole ? llvm::divideCeil(left.run, kLanes) : left.run / kLanes;
+  int64_t lanes = weights.lanes, bytes = bytesOf(left.memory);
+  int64_t vectors = left.whole ? llvm::divideCeil(left.run, lanes) : left.run / lanes;
   auto dot = arm_mve::DotOp::create(
       b, types, filter, weightsAt, left.memory, starts[0], number(rows), number(weights.panel),
       number(weights.halves), number(left.runs), number(vectors),
-      number(left.whole ? 0 : left.run % kLanes), number(left.runs > 1 ? left.runStride : 0),
-      number(rows > 1 ? left.rowStride : 0), number(straight));
+      number(left.whole ? 0 : left.run % lanes), number(left.runs > 1 ? left.runStride * bytes : 0),
+      number(rows > 1 ? left.rowStride * bytes : 0), number(straight));
   SmallVector<Value> sums;
   for (auto [i, quad] : llvm::enumerate(quads)) {
     Value v = dot.getResult(i);
@@ -178,7 +181,7 @@ SmallVector<Value> Dot::sum(ImplicitLocOpBuilder &b, const Left &left, ValueRang
       start.append(rows, first);
     }
     SmallVector<Value> end =
-        accumulate(b, left, starts, plus(b, weightsAt, half * weights.halfBytes()), start);
+        accumulate(b, left, starts, plus(b, weightsAt, half * weights.halfSize()), start);
     for (int64_t j = 0; j < weights.perHalf(); ++j)
       for (int64_t r = 0; r < rows; ++r)
         sums[r][half + weights.halves * j] = end[j * rows + r];
@@ -197,7 +200,7 @@ void Dot::emitTile(ImplicitLocOpBuilder &b, const Left &left, ValueRange starts,
   for (ArrayRef<Value> output : outputs)
     for (int64_t c = 0; c < valid; c += kPanel)
       quads.push_back({output, plus(b, channel, c), std::min(valid - c, kPanel)});
-  int64_t vectors = llvm::divideCeil(left.run, kLanes);
+  int64_t vectors = llvm::divideCeil(left.run, weights.lanes);
   bool held = left.runs == 1 && weights.panel == kPanel &&
               vectors <= (starts.size() == 1 ? kHeld : kHeldTogether / 2);
   SmallVector<Value> sums = held ? sum(b, left, starts, weightsAt, channel, valid)
@@ -211,10 +214,10 @@ void Dot::emitTile(ImplicitLocOpBuilder &b, const Left &left, ValueRange starts,
 void Dot::emitRows(ImplicitLocOpBuilder &b, const Left &left, ValueRange starts,
                    ArrayRef<SmallVector<Value>> outputs, Value group) const {
   int64_t full = weights.outputs / weights.panel, rest = weights.outputs % weights.panel;
-  Value base = times(b, group, weights.panels() * weights.panelBytes());
+  Value base = times(b, group, weights.panels() * weights.panelSize());
   Value firstChannel = times(b, group, weights.outputs);
   auto panel = [&](ImplicitLocOpBuilder &ib, Value p, int64_t valid) {
-    emitTile(ib, left, starts, outputs, plus(ib, base, times(ib, p, weights.panelBytes())),
+    emitTile(ib, left, starts, outputs, plus(ib, base, times(ib, p, weights.panelSize())),
              plus(ib, firstChannel, times(ib, p, weights.panel)), valid);
   };
   plainLoop(b, 0, full, 1, [&](ImplicitLocOpBuilder &ib, Value p) { panel(ib, p, weights.panel); });

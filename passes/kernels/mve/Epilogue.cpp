@@ -33,6 +33,30 @@ static bool isCutThenExtended(Operation &op) {
          llvm::all_of(op.getUsers(), [](Operation *user) { return isExtension(*user); });
 }
 
+/// The 32-bit number that `v` extends with its sign.
+static Value extendedWord(Value v) {
+  auto extension = v.getDefiningOp<arith::ExtSIOp>();
+  return extension && extension.getIn().getType().isInteger(32) ? extension.getIn() : Value();
+}
+
+/// Whether `op` is 64-bit arithmetic that words can do, or comes from it: what
+/// requantization consists of.
+static bool isLong(Operation &op) {
+  auto is64 = [](Value v) { return v.getType().isInteger(64); };
+  if (isa<arith::ExtSIOp, arith::ExtUIOp>(op))
+    return is64(op.getResult(0)) && op.getOperand(0).getType().isInteger(32);
+  if (isa<arith::TruncIOp>(op))
+    return is64(op.getOperand(0)) && op.getResult(0).getType().isInteger(32);
+  if (op.getNumResults() != 1 || !is64(op.getResult(0)))
+    return false;
+  if (isa<arith::MulIOp>(op))
+    return extendedWord(op.getOperand(0)) && extendedWord(op.getOperand(1));
+  if (isa<arith::AddIOp, arith::OrIOp>(op))
+    return true;
+  auto by = isa<arith::ShLIOp, arith::ShRSIOp>(op) ? integer(op.getOperand(1)) : std::nullopt;
+  return by && (isa<arith::ShLIOp>(op) ? *by == 32 : *by >= 32 && *by < 64);
+}
+
 /// Whether `v` is clamped to what `bits` bits hold.
 static bool fitsBits(Value v, unsigned bits) {
   int64_t low = -(int64_t(1) << (bits - 1)), high = -low - 1;
@@ -81,7 +105,10 @@ kernels::mve::Epilogue::Epilogue(Operation *op) {
     if (narrow ? !llvm::all_of(arg.getUsers(), [](Operation *user) {
           return isa<arith::ExtSIOp>(user) && user->getResult(0).getType().isInteger(32);
         })
-               : !isWord(arg.getType()))
+               : !isWord(arg.getType()) &&
+                     // Packing makes words of it.
+                     !(arg.getType().isInteger(64) && isPerChannel(i) &&
+                       inputs[i].getDefiningOp<arith::ConstantOp>()))
       vector = false;
   }
   for (Operation &inner : block->without_terminator()) {
@@ -89,11 +116,11 @@ kernels::mve::Epilogue::Epilogue(Operation *op) {
       continue;
     bool isResult = inner.getNumResults() == 1 && inner.getResult(0) == result;
     if (auto trunc = dyn_cast<arith::TruncIOp>(inner);
-        trunc && isResult && trunc.getType().isInteger(8) && trunc.getIn().getType().isInteger(32)) {
+        trunc && isResult && (trunc.getType().isInteger(8) || trunc.getType().isInteger(16)) && trunc.getIn().getType().isInteger(32)) {
       truncated = true;
       continue;
     }
-    if (isExtension(inner) || isCutThenExtended(inner))
+    if (isExtension(inner) || isCutThenExtended(inner) || isLong(inner))
       continue;
     if (!OpTrait::hasElementwiseMappableTraits(&inner) || isa<arith::MulUIExtendedOp>(inner))
       vector = false;
@@ -130,7 +157,7 @@ kernels::mve::Epilogue::Epilogue(Operation *op) {
       v = min.getLhs();
     }
   }
-  if (lowest < -128 || highest > 127 || lowest > highest)
+  if (!result.getType().isInteger(8) || lowest < -128 || highest > 127 || lowest > highest)
     return;
   this->low = lowest;
   this->high = highest;
@@ -170,7 +197,60 @@ Value kernels::mve::Epilogue::evaluate(ImplicitLocOpBuilder &b, Value wanted, Va
   auto wide = [](Type element) { return VectorType::get({kPanel}, element); };
   IRMapping map;
   map.map(biased ? biased : Value(block->getArgument(0)), sums);
-  std::function<Value(Value)> need = [&](Value v) -> Value {
+  llvm::DenseMap<Value, Long> longs;
+  std::function<Value(Value)> need;
+  auto words = wide(b.getI32Type());
+  auto splat = [&](int64_t v) -> Value {
+    return arith::ConstantOp::create(b, DenseElementsAttr::get(words, static_cast<int32_t>(v)));
+  };
+  auto sum = [&](Value x, Value y) -> Value {
+    return x && y ? arith::AddIOp::create(b, x, y).getResult() : x ? x : y;
+  };
+  std::function<Long(Value)> needLong = [&](Value v) -> Long {
+    if (auto done = longs.find(v); done != longs.end())
+      return done->second;
+    Operation *op = v.getDefiningOp();
+    Long made;
+    if (auto number = integer(v)) {
+      made.low = static_cast<int32_t>(*number) ? splat(*number) : Value();
+      made.high = *number >> 32 ? splat(*number >> 32) : Value();
+    } else if (isa<arith::ExtUIOp>(op)) {
+      made.low = need(op->getOperand(0));
+    } else if (isa<arith::ExtSIOp>(op)) {
+      made.low = need(op->getOperand(0));
+      made.high = arith::ShRSIOp::create(b, made.low, splat(31));
+    } else if (isa<arith::MulIOp>(op)) {
+      Value x = need(extendedWord(op->getOperand(0))), y = need(extendedWord(op->getOperand(1)));
+      made.low = arith::MulIOp::create(b, x, y);
+      made.high = arm_mve::VmulhOp::create(b, x, y);
+    } else if (isa<arith::ShLIOp>(op)) {
+      made.high = needLong(op->getOperand(0)).low;
+    } else if (isa<arith::ShRSIOp>(op)) {
+      Value high = needLong(op->getOperand(0)).high;
+      int64_t by = *integer(op->getOperand(1)) - 32;
+      made.low = high && by ? arith::ShRSIOp::create(b, high, splat(by)).getResult() : high;
+      made.high = high ? arith::ShRSIOp::create(b, high, splat(31)).getResult() : high;
+    } else {
+      Long x = needLong(op->getOperand(0)), y = needLong(op->getOperand(1));
+      auto either = [&](Value p, Value q) -> Value {
+        return p && q ? arith::OrIOp::create(b, p, q).getResult() : p ? p : q;
+      };
+      if (isa<arith::OrIOp>(op)) {
+        made = {either(x.low, y.low), either(x.high, y.high)};
+      } else {
+        made = {sum(x.low, y.low), sum(x.high, y.high)};
+        if (x.low && y.low) {
+          // The carry: the sum is less than either.
+          Value one = sum(made.high, splat(1)), none = made.high ? made.high : splat(0);
+          Value carries = arith::CmpIOp::create(b, arith::CmpIPredicate::ult, made.low, y.low);
+          made.high = arith::SelectOp::create(b, carries, one, none);
+        }
+      }
+    }
+    longs[v] = made;
+    return made;
+  };
+  need = [&](Value v) -> Value {
     if (Value done = map.lookupOrNull(v))
       return done;
     Value made;
@@ -183,6 +263,9 @@ Value kernels::mve::Epilogue::evaluate(ImplicitLocOpBuilder &b, Value wanted, Va
     } else if (isa<arith::ConstantOp>(op)) {
       Value scalar = b.clone(*op)->getResult(0);
       made = vector::BroadcastOp::create(b, wide(v.getType()), scalar);
+    } else if (isa<arith::TruncIOp>(op) && op->getOperand(0).getType().isInteger(64)) {
+      Long from = needLong(op->getOperand(0));
+      made = from.low ? from.low : splat(0);
     } else if (isa<arith::ExtSIOp>(op) && isa<BlockArgument>(op->getOperand(0))) {
       made = need(op->getOperand(0)); // extended by its load
     } else if (isExtension(*op)) {

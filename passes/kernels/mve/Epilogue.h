@@ -18,7 +18,7 @@ public:
   mlir::Value bias() const { return biasOperand; }
   /// Any operand of the output's shape.
   bool hasFullOperands() const { return fullOperands; }
-  /// The result is an int8, truncated from an int32.
+  /// The result is an int8 or int16, truncated from an int32.
   bool truncates() const { return truncated; }
   /// The int8 result is the result of `applyUnclamped`, shifted right by shift() and
   /// rounded to nearest (ties up), plus zeroPoint(), saturated to lowest()..highest().
@@ -42,6 +42,10 @@ public:
   mlir::Value bounded(mlir::ImplicitLocOpBuilder &b, mlir::Value results) const;
 
 private:
+  /// A vector of four 64-bit numbers as lower and upper words; null is zero.
+  struct Long {
+    mlir::Value low, high;
+  };
   mlir::Value evaluate(mlir::ImplicitLocOpBuilder &b, mlir::Value result, mlir::Value sums,
                        Load load) const;
 

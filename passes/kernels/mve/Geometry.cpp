@@ -8,6 +8,10 @@
 using namespace mlir;
 using namespace dlc::kernels::mve;
 
+int64_t dlc::kernels::mve::lanesOf(Value input, Value filter) {
+  return kBytes / std::max(bytesOf(input), bytesOf(filter));
+}
+
 Conv::Conv(dlc::nn::ConvOp op) {
   auto in = cast<ShapedType>(op.getInput().getType());
   auto out = cast<ShapedType>(op.getInit().getType());
@@ -32,6 +36,8 @@ Conv::Conv(dlc::nn::ConvOp op) {
   padLeft = op.getPadBefore(w);
   padBottom = plane ? op.getPadAfter(0) : 0;
   padRight = op.getPadAfter(w);
+  lanes = lanesOf(op.getInput(), op.getFilter());
+  inBytes = bytesOf(op.getInput());
 }
 
 static std::pair<int64_t, int64_t> inside(int64_t in, int64_t out, int64_t reach, int64_t stride,
@@ -51,16 +57,17 @@ std::pair<int64_t, int64_t> Conv::insideW() const {
 
 DotWeights dlc::kernels::mve::dotWeights(nn::ConvOp op) {
   Conv c(op);
-  return {c.group, c.groupOutputs(), c.depth(), 2};
+  return {c.group, c.groupOutputs(), c.depth(), 2, c.lanes};
 }
 
 DotWeights dlc::kernels::mve::dotWeights(nn::MatmulOp op) {
   auto a = cast<ShapedType>(op.getA().getType());
   auto out = cast<ShapedType>(op.getInit().getType());
   int64_t rows = out.getDimSize(out.getRank() - 2);
-  DotWeights w{1, out.getShape().back(), a.getShape().back(), rows == 1 ? 1 : 2};
+  DotWeights w{1, out.getShape().back(), a.getShape().back(), rows == 1 ? 1 : 2,
+               lanesOf(op.getA(), op.getB())};
   // Inputs that do not stay in registers are loaded for twice as many channels.
-  if (rows == 1 && w.depth % kLanes == 0 && w.vectors() > kHeld && w.outputs > kPanel)
+  if (rows == 1 && w.depth % w.lanes == 0 && w.vectors() > kHeld && w.outputs > kPanel)
     w.panel = 2 * kPanel;
   return w;
 }
@@ -72,16 +79,16 @@ bool dlc::kernels::mve::readsWindows(nn::ConvOp op) {
 
 DepthwiseOrder dlc::kernels::mve::depthwiseOrder(nn::ConvOp op) {
   Conv c(op);
-  DepthwiseOrder order{c.outC, c.kernelH * c.kernelW, false};
+  DepthwiseOrder order{c.outC, c.kernelH * c.kernelW, false, c.lanes};
   // Few channels would leave lanes empty; many waste little, and their order
   // would repeat weights often.
-  order.dense = !readsWindows(op) && c.outC % kLanes != 0 && c.strideW == 1 && c.outC < 4 * kLanes &&
-                c.outC / std::gcd(c.outC, kLanes) <= kLanes;
+  order.dense = !readsWindows(op) && c.outC % c.lanes != 0 && c.strideW == 1 && c.outC < 4 * c.lanes &&
+                c.outC / std::gcd(c.outC, c.lanes) <= c.lanes;
   return order;
 }
 
 int64_t dlc::kernels::mve::gatherPitch(const Conv &c) {
-  return alignUp(c.depth() + kLanes - 1, kLanes);
+  return alignUp(c.depth() + c.copied() - 1, c.copied());
 }
 
 int64_t dlc::kernels::mve::ringPitch(const Conv &c) {
@@ -95,9 +102,9 @@ int64_t dlc::kernels::mve::scratchBytes(Operation *operation) {
   StringRef kind = op.getKernelAttr().getKind();
   Conv c(op);
   if (kind == "mve_depthwise" && readsWindows(op)) // one window of one vector's channels
-    return op.isPadded() ? c.kernelH * c.kernelW * kLanes : 0;
+    return op.isPadded() ? c.kernelH * c.kernelW * c.lanes * c.inBytes : 0;
   if (kind == "mve_depthwise") // whole vectors are read at the end of the last row
-    return alignUp(c.reachH() * ringPitch(c) + kLanes - 1, kLanes);
+    return alignUp(c.reachH() * ringPitch(c) + c.lanes - 1, c.copied()) * c.inBytes;
   // Windows that cannot be read where they lie.
   bool scattered = false;
   if (auto in = dyn_cast<MemRefType>(op.getInput().getType())) {
@@ -107,7 +114,7 @@ int64_t dlc::kernels::mve::scratchBytes(Operation *operation) {
                 strides[strides.size() - 2] != c.inC;
   }
   if (kind == "mve_gather" || (kind == "mve_window" && (op.isPadded() || scattered)))
-    return 2 * gatherPitch(c);
+    return 2 * gatherPitch(c) * c.inBytes;
   return 0;
 }
 
@@ -125,8 +132,7 @@ std::optional<dlc::kernels::Overlap> dlc::kernels::mve::overlapOf(Operation *ope
     if (op.getKernelAttr().getKind() != "mve_depthwise" || readsWindows(op)) {
       // Row by row, but in any order within a row: the outputs of a row end before
       // the first input row that this one and later ones read.
-      if (!cast<ShapedType>(op.getInit().getType()).getElementType().isInteger(8) ||
-          !isDense(op.getInput().getType()))
+      if (bytesOf(op.getInit()) != c.inBytes || !isDense(op.getInput().getType()))
         return std::nullopt;
       int64_t inRow = c.inW * c.inC, outRow = c.outW * c.outC, distance = -c.inH * inRow;
       int64_t backwards = 0;
@@ -145,8 +151,8 @@ std::optional<dlc::kernels::Overlap> dlc::kernels::mve::overlapOf(Operation *ope
                                             std::min(x, std::max<int64_t>(c.outW - 2, 0)) * c.strideW * c.inC);
       }
       if (readsWindows(op) && op.getKernelAttr().getKind() == "mve_depthwise")
-        return Overlap{distance, false, backwards};
-      return Overlap{distance};
+        return Overlap{distance * c.inBytes, false, backwards * c.inBytes};
+      return Overlap{distance * c.inBytes};
     }
     // An output row is written when its input rows are in scratch.
     int64_t distance = -c.inH * c.inW * c.inC;
@@ -157,15 +163,15 @@ std::optional<dlc::kernels::Overlap> dlc::kernels::mve::overlapOf(Operation *ope
       distance = std::max(distance, (y + 1) * c.outW * c.outC -
                                         std::max<int64_t>(rows, 0) * c.inW * c.inC);
     }
-    return Overlap{distance};
+    return Overlap{distance * c.inBytes};
   }
   auto op = cast<nn::MatmulOp>(operation);
   auto a = cast<ShapedType>(op.getA().getType());
   auto out = cast<ShapedType>(op.getInit().getType());
-  if (a.getRank() != 2 || !out.getElementType().isInteger(8))
+  if (a.getRank() != 2 || bytesOf(op.getA()) != bytesOf(op.getInit()))
     return std::nullopt;
   int64_t rows = a.getDimSize(0), depth = a.getDimSize(1), outputs = out.getDimSize(1);
   // Two rows are read until the last of their outputs is written.
   int64_t height = std::min<int64_t>(rows, 2);
-  return Overlap{std::max(height * outputs, rows * outputs - (rows - height) * depth)};
+  return Overlap{std::max(height * outputs, rows * outputs - (rows - height) * depth) * bytesOf(op.getA())};
 }

@@ -60,46 +60,59 @@ Value mve::times(ImplicitLocOpBuilder &b, Value x, int64_t y) {
   return scaled(b, index(b, 0), x, y);
 }
 
-static VectorType bytesType(ImplicitLocOpBuilder &b) { return VectorType::get({kLanes}, b.getI8Type()); }
+/// A vector of the elements of `memory`.
+static VectorType vectorOf(Value memory) {
+  Type element = cast<MemRefType>(memory.getType()).getElementType();
+  return VectorType::get({kBytes / bytesOf(memory)}, element);
+}
 
-void mve::fill(ImplicitLocOpBuilder &b, Value memory, Value at, int64_t bytes, int8_t value) {
-  auto type = bytesType(b);
-  Value v = arith::ConstantOp::create(b, DenseElementsAttr::get(type, value));
-  int64_t whole = bytes / kLanes * kLanes;
-  plainLoop(b, 0, whole, kLanes, [&](ImplicitLocOpBuilder &ib, Value i) {
+void mve::fill(ImplicitLocOpBuilder &b, Value memory, Value at, int64_t count, int64_t value) {
+  VectorType type = vectorOf(memory);
+  int64_t lanes = type.getNumElements(), whole = count / lanes * lanes;
+  Value v = arith::ConstantOp::create(
+      b, DenseElementsAttr::get(type, b.getIntegerAttr(type.getElementType(), value)));
+  plainLoop(b, 0, whole, lanes, [&](ImplicitLocOpBuilder &ib, Value i) {
     arm_mve::StoreOp::create(ib, v, memory, ValueRange{plus(ib, at, i)}, Value());
   });
-  if (bytes > whole)
-    arm_mve::StoreOp::create(b, v, memory, ValueRange{plus(b, at, whole)}, index(b, bytes - whole));
+  if (count > whole)
+    arm_mve::StoreOp::create(b, v, memory, ValueRange{plus(b, at, whole)}, index(b, count - whole));
 }
 
 void mve::copy(ImplicitLocOpBuilder &b, Value to, Value toAt, Value from, Value fromAt,
-               int64_t bytes, bool slack) {
-  auto type = bytesType(b);
-  int64_t whole = bytes / kLanes * kLanes, rest = bytes % kLanes;
+               int64_t count, bool slack) {
+  VectorType type = vectorOf(from);
+  int64_t lanes = type.getNumElements(), whole = count / lanes * lanes, rest = count % lanes;
   auto one = [&](ImplicitLocOpBuilder &ib, Value i, Value first) {
     Value v = arm_mve::LoadOp::create(ib, type, from, ValueRange{plus(ib, fromAt, i)}, first, false);
     arm_mve::StoreOp::create(ib, v, to, ValueRange{plus(ib, toAt, i)}, slack ? Value() : first);
   };
-  if (whole <= 4 * kLanes)
-    for (int64_t i = 0; i < whole; i += kLanes)
+  if (whole <= 4 * lanes)
+    for (int64_t i = 0; i < whole; i += lanes)
       one(b, index(b, i), {});
   else
-    plainLoop(b, 0, whole, kLanes, [&](ImplicitLocOpBuilder &ib, Value i) { one(ib, i, {}); });
+    plainLoop(b, 0, whole, lanes, [&](ImplicitLocOpBuilder &ib, Value i) { one(ib, i, {}); });
   if (rest)
     one(b, index(b, whole), index(b, rest));
 }
 
 void mve::copy(ImplicitLocOpBuilder &b, Value to, Value toAt, Value from, Value fromAt,
-               Value bytes) {
-  auto type = bytesType(b);
-  scf::ForOp::create(b, index(b, 0), bytes, index(b, kLanes), ValueRange(),
+               Value count) {
+  VectorType type = vectorOf(from);
+  scf::ForOp::create(b, index(b, 0), count, index(b, type.getNumElements()), ValueRange(),
                      [&](OpBuilder &builder, Location loc, Value i, ValueRange) {
                        ImplicitLocOpBuilder ib(loc, builder);
-                       Value left = arith::SubIOp::create(ib, bytes, i);
+                       Value left = arith::SubIOp::create(ib, count, i);
                        Value v = arm_mve::LoadOp::create(
                            ib, type, from, ValueRange{plus(ib, fromAt, i)}, left, false);
                        arm_mve::StoreOp::create(ib, v, to, ValueRange{plus(ib, toAt, i)}, left);
                        scf::YieldOp::create(ib);
                      });
+}
+
+Value mve::scratchOf(ImplicitLocOpBuilder &b, Value scratch, Type type) {
+  if (!scratch || type.isInteger(8))
+    return scratch;
+  int64_t bytes = cast<MemRefType>(scratch.getType()).getNumElements();
+  auto view = MemRefType::get({bytes * 8 / type.getIntOrFloatBitWidth()}, type);
+  return memref::ViewOp::create(b, view, scratch, index(b, 0), ValueRange());
 }

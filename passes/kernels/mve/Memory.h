@@ -25,14 +25,16 @@ mlir::Value plus(mlir::ImplicitLocOpBuilder &b, mlir::Value x, mlir::Value y);
 mlir::Value plus(mlir::ImplicitLocOpBuilder &b, mlir::Value x, int64_t y);
 mlir::Value times(mlir::ImplicitLocOpBuilder &b, mlir::Value x, int64_t y);
 
-/// Sets `bytes` of int8 memory from `at` on.
-void fill(mlir::ImplicitLocOpBuilder &b, mlir::Value memory, mlir::Value at, int64_t bytes,
-          int8_t value);
-/// Copies int8 elements; `bytes` is a number or, in the second form, a value.
+/// Sets `count` elements (int8 or int16) of memory from `at` on.
+void fill(mlir::ImplicitLocOpBuilder &b, mlir::Value memory, mlir::Value at, int64_t count,
+          int64_t value);
+/// Copies elements; `count` is a number or, in the second form, a value.
 /// `slack` says that up to 15 bytes behind the target may be overwritten.
 void copy(mlir::ImplicitLocOpBuilder &b, mlir::Value to, mlir::Value toAt, mlir::Value from,
-          mlir::Value fromAt, int64_t bytes, bool slack);
+          mlir::Value fromAt, int64_t count, bool slack);
 void copy(mlir::ImplicitLocOpBuilder &b, mlir::Value to, mlir::Value toAt, mlir::Value from,
-          mlir::Value fromAt, mlir::Value bytes);
+          mlir::Value fromAt, mlir::Value count);
+/// Scratch (bytes) as elements of `type`, where there is scratch.
+mlir::Value scratchOf(mlir::ImplicitLocOpBuilder &b, mlir::Value scratch, mlir::Type type);
 
 } // namespace dlc::kernels::mve

@@ -7,7 +7,7 @@
 
 namespace dlc::kernels::mve {
 
-/// The kernel for an int8 contraction on tensors; null when none takes it.
+/// The kernel for an integer contraction on tensors; null when none takes it.
 nn::KernelAttr plan(nn::ConvOp op);
 nn::KernelAttr plan(nn::MatmulOp op);
 
@@ -24,7 +24,7 @@ mlir::Value weightAt(mlir::ImplicitLocOpBuilder &b, mlir::Operation *op, mlir::V
                      mlir::Value o);
 
 /// The same for operands of mve_depthwise with one element a channel.
-mlir::Value operandAt(mlir::ImplicitLocOpBuilder &b, mlir::Value channel);
+mlir::Value operandAt(mlir::ImplicitLocOpBuilder &b, nn::ConvOp op, mlir::Value channel);
 
 /// See Needs.h.
 int64_t scratchBytes(mlir::Operation *op);
