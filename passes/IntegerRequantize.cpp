@@ -21,22 +21,11 @@ using namespace mlir;
 using namespace dlc::quantize;
 
 namespace {
-/// A scalar of the body as i32.
-Value toI32(ImplicitLocOpBuilder &b, Value v) {
-  return v.getType().isInteger(32) ? v
-                                   : arith::ExtSIOp::create(b, b.getI32Type(), v).getResult();
-}
-
-Value constant(ImplicitLocOpBuilder &b, int64_t v) {
-  return arith::ConstantOp::create(b, b.getI32IntegerAttr(static_cast<int32_t>(v)));
-}
-
-/// clamp(v, lo, hi) in the storage type; bounds that the storage has anyway are
-/// checked, too, as v is wider.
+// Emit's operations at a builder's place.
+Value toI32(ImplicitLocOpBuilder &b, Value v) { return Emit(b).extended(v); }
+Value constant(ImplicitLocOpBuilder &b, int64_t v) { return Emit(b).constant(v); }
 Value narrowed(ImplicitLocOpBuilder &b, Value v, int64_t lo, int64_t hi, Type storage) {
-  v = arith::MaxSIOp::create(b, v, constant(b, lo));
-  v = arith::MinSIOp::create(b, v, constant(b, hi));
-  return arith::TruncIOp::create(b, storage, v);
+  return Emit(b).narrowed(v, lo, hi, storage);
 }
 
 struct Requantizer {
