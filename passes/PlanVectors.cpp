@@ -11,6 +11,18 @@ namespace dlc {
 using namespace mlir;
 
 namespace {
+/// The layer's facts name its first kernel.
+void nameLayer(func::FuncOp layer, dlc::nn::KernelAttr kernel) {
+  auto facts = layer ? layer->getAttrOfType<DictionaryAttr>(dlc::rt::kLayer) : DictionaryAttr();
+  auto name = facts ? facts.getAs<StringAttr>("kernel") : StringAttr();
+  if (!name || name.getValue() != "loops")
+    return;
+  OpBuilder b(layer.getContext());
+  NamedAttrList changed(facts);
+  changed.set("kernel", b.getStringAttr(kernel.getKind() + " " + Twine(kernel.getLanes())));
+  layer->setAttr(dlc::rt::kLayer, changed.getDictionary(layer.getContext()));
+}
+
 struct PlanVectors : dlc::impl::PlanVectorsBase<PlanVectors> {
   void runOnOperation() override {
     dlc::rt::TargetAttr target = dlc::rt::targetOf(getOperation());
@@ -21,6 +33,7 @@ struct PlanVectors : dlc::impl::PlanVectorsBase<PlanVectors> {
       if (!kernel)
         return;
       op->setAttr(dlc::kernels::mve::kVectorKernel, kernel);
+      nameLayer(op->getParentOfType<func::FuncOp>(), kernel);
       ++numPlanned;
     });
   }

@@ -61,6 +61,11 @@ static bool isShortSum(linalg::GenericOp op) {
          extend.getIn().getType().isInteger(8) && termsOf(op) * 128 <= INT16_MAX;
 }
 
+static bool isForSize(Operation *op) {
+  auto optimize = op->getParentOfType<ModuleOp>()->getAttrOfType<StringAttr>(rt::kOptimize);
+  return optimize && optimize.getValue() == "size";
+}
+
 nn::KernelAttr kernels::mve::plan(linalg::GenericOp op) {
   if (!op.hasPureBufferSemantics() || op.hasIndexSemantics() || op.getNumLoops() == 0 ||
       op.getNumDpsInits() == 0 || op.getBody()->without_terminator().empty())
@@ -99,13 +104,16 @@ nn::KernelAttr kernels::mve::plan(linalg::GenericOp op) {
   for (OpOperand &init : op.getDpsInitsMutable())
     if (getElementTypeOrSelf(init.get().getType()).getIntOrFloatBitWidth() != *bits)
       return {};
-  bool isShort = isShortSum(op);
+  bool small = isForSize(op), isShort = !small && isShortSum(op);
   if (isShort)
     lanes *= 2;
-  int64_t vectors = op.getNumDpsInits() == 1 ? std::clamp<int64_t>(ranges.back() / lanes, 1, 4) : 1;
+  int64_t vectors = !small && op.getNumDpsInits() == 1 ? std::clamp<int64_t>(ranges.back() / lanes, 1, 4) : 1;
   return nn::KernelAttr::get(op.getContext(), isShort ? "mve_short_sums" : "mve_reduction", 1, vectors, lanes, 1,
                              false);
 }
+
+/// Vectors of a row that are written out.
+static constexpr int64_t kShortRow = 4;
 
 namespace {
 /// One operation being emitted.
@@ -286,8 +294,13 @@ struct Emitter {
     }
     if (n - at == 0)
       return;
-    if (n - at <= count)
-      return vectors(b, index(b, at), 1, rest ? index(b, n - at) : Value());
+    // A short row of several, or one vector.
+    bool isShort = ranges.size() > 1 && reductions == 0 && !isForSize(op) && n - at <= kShortRow * count;
+    if (n - at <= count || isShort) {
+      for (; at < n; at += count)
+        vectors(b, index(b, at), 1, n - at < count ? index(b, n - at) : Value());
+      return;
+    }
     auto loop = scf::ForOp::create(b, index(b, at), index(b, n), index(b, count));
     ImplicitLocOpBuilder inner(b.getLoc(), loop.getBody()->getTerminator());
     Value i = loop.getInductionVar();
@@ -315,8 +328,6 @@ static constexpr int64_t kStraight = 12;
 void kernels::mve::emit(linalg::GenericOp op, nn::KernelAttr kernel) {
   ImplicitLocOpBuilder b(op.getLoc(), op);
   bool isShort = kernel.getKind() == "mve_short_sums";
-  auto optimize = op->getParentOfType<ModuleOp>()->getAttrOfType<StringAttr>(rt::kOptimize);
-  bool small = optimize && optimize.getValue() == "size";
   int64_t bits = (isShort ? 256 : 128) / kernel.getLanes();
   Emitter emitter{op,
                   Lanes(*op.getBody(), bits),
@@ -325,7 +336,7 @@ void kernels::mve::emit(linalg::GenericOp op, nn::KernelAttr kernel) {
                   op.getStaticLoopRanges(),
                   SmallVector<Value>(op.getNumLoops()),
                   op.getNumReductionLoops(),
-                  !small && termsOf(op) <= kStraight,
+                  !isForSize(op) && termsOf(op) <= kStraight,
                   Value(),
                   Value(),
                   Value()};
