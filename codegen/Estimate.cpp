@@ -2,6 +2,7 @@
 #include "codegen/Estimate.h"
 
 #include "dialects/ArmDSP/ArmDSP.h"
+#include "dialects/ArmDSP/Schedule.h"
 #include "dialects/ArmMVE/ArmMVE.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Arith/Utils/Utils.h"
@@ -78,6 +79,8 @@ private:
       if (dot.getCount())
         groups = numberOf(dot.getCount()).value_or(kUnknownRounds);
       int64_t inputs = dot.expands() ? 3 : 2 * pixels;
+      if (dot->hasAttr(dlc::arm_dsp::kNibbles))
+        return 10 + std::max<int64_t>(groups, 0) * (8 * rows + 4 * rows * pixels + 2 * inputs);
       return 10 + std::max<int64_t>(groups, 0) * (3 * rows + 2 * rows * pixels + inputs);
     }
     if (auto dot = dyn_cast<dlc::arm_mve::DotOp>(op)) {

@@ -2,6 +2,7 @@
 #include "codegen/cpp/Printer.h"
 
 #include "dialects/ArmDSP/ArmDSP.h"
+#include "dialects/ArmDSP/Schedule.h"
 
 using namespace mlir;
 using namespace dlc::cpp;
@@ -15,9 +16,10 @@ static std::string dotHelper(dlc::arm_dsp::DotOp op, llvm::StringRef name) {
   int64_t rows = op.getRows(), pixels = op.getPixels(), sums = rows * pixels;
   bool counted = bool(op.getCount());
   std::string groups = counted ? "count" : std::to_string(op.getGroups());
+  int64_t products = op->hasAttr(dlc::arm_dsp::kNibbles) ? 8 : 4; // of a group
   out << "// Sums of " << rows << " output" << (rows > 1 ? "s" : "") << " at " << pixels
       << " pixel" << (pixels > 1 ? "s" : "") << " over "
-      << (counted ? "4 * count" : std::to_string(4 * op.getGroups())) << " weights each.\n"
+      << (counted ? std::to_string(products) + " * count" : std::to_string(products * op.getGroups())) << " weights each.\n"
       << "inline void " << name << "(const void *weights, const void *inputs, int32_t (&s)["
       << sums << "]" << (counted ? ", int32_t count" : "") << ") {\n#if defined(__OPTIMIZE__) && !defined(DLC_NO_ASSEMBLY)\n";
   for (int64_t i = 0; i < sums; ++i)
@@ -49,6 +51,21 @@ static std::string dotHelper(dlc::arm_dsp::DotOp op, llvm::StringRef name) {
   out << "\n      : \"memory\", \"cc\");\n";
   for (int64_t i = 0; i < sums; ++i)
     out << "  s[" << i << "] = s" << i << ";\n";
+  if (op->hasAttr(dlc::arm_dsp::kNibbles)) {
+    out << "#else\n  const char *w = (const char *)weights, *x = (const char *)inputs;\n"
+        << "  for (int q = 0; q < " << groups << "; ++q, w += " << 4 * rows << ", x += "
+        << (op.expands() ? 8 : 16 * pixels) << ")\n    for (int r = 0; r < " << rows
+        << "; ++r)\n      for (int j = 0; j < " << pixels << "; ++j)\n"
+        << "        for (int part = 0; part < 4; ++part) {\n"
+        << "          const uint32_t word = load<uint32_t>(w + 4 * r), bytes = (part < 2 ? word << 4 : word) & 0xf0f0f0f0u;\n"
+        << "          const int32_t a = __sxtb16(int32_t(rotate_right(bytes, 8 * (part % 2))));\n"
+        << "          const int32_t b = "
+        << (op.expands() ? "__sxtb16(int32_t(rotate_right(load<uint32_t>(x + 4 * (part / 2)), 8 * (part % 2))))"
+                         : "load<int32_t>(x + 4 * (part * " + std::to_string(pixels) + " + j))")
+        << ";\n          s[r * " << pixels << " + j] = __smlad(a, b, s[r * " << pixels
+        << " + j]);\n        }\n#endif\n}\n";
+    return text;
+  }
   out << "#else\n  const char *w = (const char *)weights, *x = (const char *)inputs;\n"
       << "  for (int q = 0; q < " << groups << "; ++q, w += " << 4 * rows << ", x += "
       << (op.expands() ? 4 : 8 * pixels) << ")\n    for (int r = 0; r < " << rows
@@ -89,7 +106,7 @@ LogicalResult Printer::printArmDSP(Operation &op) {
     std::string name =
         "dot_" + std::to_string(dot.getRows()) + "x" + std::to_string(dot.getPixels()) + "x" +
         (dot.getCount() ? "n" : std::to_string(4 * dot.getGroups())) + "_" +
-        std::to_string(dot.getUnroll()) + (dot.expands() ? "b" : "");
+        std::to_string(dot.getUnroll()) + (dot.expands() ? "b" : "") + (dot->hasAttr(dlc::arm_dsp::kNibbles) ? "_4" : "");
     helpers.insert("load");
     helpers.insert("rotate_right");
     functions.try_emplace(name, dotHelper(dot, name));

@@ -1,5 +1,6 @@
 // This file implements the arm_dsp dialect: registration and verifiers.
 #include "dialects/ArmDSP/ArmDSP.h"
+#include "dialects/ArmDSP/Schedule.h"
 
 using namespace mlir;
 
@@ -27,7 +28,7 @@ LogicalResult dlc::arm_dsp::DotOp::verify() {
     return emitOpError("bytes and halves are those of one pixel");
   if (getCount() && !llvm::isPowerOf2_64(pixels))
     return emitOpError("with groups counted at run time, the number of pixels is a power of two");
-  if (getGroups() * pixels * 8 >= 1 << 16)
+  if (getGroups() * pixels * 8 * ((*this)->hasAttr(kNibbles) ? 2 : 1) >= 1 << 16)
     return emitOpError("has more than 16 bits of input bytes");
   if (getRegisters() > 14) // r0 to r12 and lr
     return emitOpError("has no more than 14 registers, found ") << getRegisters();

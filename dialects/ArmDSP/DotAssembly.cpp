@@ -18,20 +18,23 @@ enum class Order {
 /// A tile of products that is to be written.
 struct Tile {
   int64_t rows, pixels;
-  bool bytes; ///< inputs are bytes, expanded on the way
+  bool bytes;   ///< inputs are bytes, expanded on the way
+  bool nibbles; ///< weights have four bits, a group is two of inputs
 
   int64_t sums() const { return rows * pixels; }
-  int64_t inputWords() const { return bytes ? 1 : 2 * pixels; } // of a group
+  int64_t inputWords() const { return (bytes ? 1 : 2 * pixels) * (nibbles ? 2 : 1); } // of a group
   int64_t weights() const { return sums(); }                    // operands: the two pointers
   int64_t inputs() const { return sums() + 1; }
 
+  void addNibbles(Assembly &block, Order order, int64_t at, int64_t lead, bool moves) const;
   void addGroup(Assembly &block, Order order, int64_t at, int64_t lead, bool moves) const;
   /// Groups from `first` to `last`; offsets begin at `lead`, with `moves` the last loads
   /// take the pointers there.
   Assembly groups(Order order, int64_t first, int64_t last, int64_t lead, bool moves) const {
     Assembly block;
     for (int64_t at = first; at < last; ++at)
-      addGroup(block, order, at, lead, moves && at + 1 == last);
+      (this->*(nibbles ? &Tile::addNibbles : &Tile::addGroup))(block, order, at, lead,
+                                                              moves && at + 1 == last);
     return block;
   }
 };
@@ -89,8 +92,84 @@ void Tile::addGroup(Assembly &block, Order order, int64_t at, int64_t lead, bool
   }
 }
 
+/// Group `at` of eight products for each sum: first those of the lower halves of the
+/// weights' bytes, then those of the upper halves.
+void Tile::addNibbles(Assembly &block, Order order, int64_t at, int64_t lead, bool moves) const {
+  SmallVector<int64_t> words(rows, -1), spread(rows, -1);
+  auto load = [&](int64_t row, bool last) {
+    int64_t offset = lead + 4 * (at * rows + row);
+    words[row] = block.load(weights(), offset, moves && last && row + 1 == rows);
+  };
+  auto loadInput = [&](int64_t i) {
+    int64_t offset = lead + 4 * (at * inputWords() + i);
+    return block.load(inputs(), offset, moves && i + 1 == inputWords());
+  };
+  bool keeps = order != Order::Twice; // words of weights, for their upper halves
+  if (order == Order::All || order == Order::Together)
+    for (int64_t row = 0; row < rows; ++row)
+      load(row, true);
+  if (bytes) {
+    int64_t pairs[2][2];
+    auto extend = [&](bool upper) {
+      int64_t word = loadInput(upper);
+      for (bool half : {false, true})
+        pairs[upper][half] = block.extend(word, half);
+    };
+    auto multiply = [&](int64_t row, bool upper) {
+      int64_t bytes = block.spread(words[row], upper);
+      for (bool half : {false, true})
+        block.multiply(row, block.extend(bytes, half), pairs[upper][half]);
+    };
+    if (order == Order::Together) {
+      for (bool upper : {false, true}) {
+        extend(upper);
+        for (int64_t row = 0; row < rows; ++row)
+          multiply(row, upper);
+      }
+      return;
+    }
+    extend(false);
+    extend(true);
+    for (int64_t row = 0; row < rows; ++row) {
+      load(row, true);
+      multiply(row, false);
+      multiply(row, true);
+    }
+    return;
+  }
+  if (order == Order::Late && pixels == 1) {
+    int64_t pairs[4];
+    for (int64_t i = 0; i < 4; ++i)
+      pairs[i] = loadInput(i);
+    for (int64_t row = 0; row < rows; ++row) {
+      load(row, true);
+      for (bool upper : {false, true}) {
+        int64_t bytes = block.spread(words[row], upper);
+        for (bool half : {false, true})
+          block.multiply(row, block.extend(bytes, half), pairs[2 * upper + half]);
+      }
+    }
+    return;
+  }
+  for (bool upper : {false, true})
+    for (bool half : {false, true}) {
+      SmallVector<int64_t> pairs;
+      for (int64_t pixel = 0; pixel < pixels; ++pixel)
+        pairs.push_back(loadInput((2 * upper + half) * pixels + pixel));
+      for (int64_t row = 0; row < rows; ++row) {
+        if (!keeps || (order == Order::Late && !upper && !half))
+          load(row, keeps || (upper && half));
+        if (!keeps || !half)
+          spread[row] = block.spread(words[row], upper);
+        int64_t pair = block.extend(spread[row], half);
+        for (int64_t pixel = 0; pixel < pixels; ++pixel)
+          block.multiply(row * pixels + pixel, pair, pairs[pixel]);
+      }
+    }
+}
+
 static Tile tileOf(DotOp op) {
-  return {int64_t(op.getRows()), int64_t(op.getPixels()), op.expands()};
+  return {int64_t(op.getRows()), int64_t(op.getPixels()), op.expands(), op->hasAttr(kNibbles)};
 }
 
 static ArrayRef<Order> ordersOf(const Tile &tile) {

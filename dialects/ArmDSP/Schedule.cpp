@@ -36,6 +36,15 @@ int64_t Assembly::extend(int64_t word, bool rotated) {
   return values++;
 }
 
+int64_t Assembly::spread(int64_t word, bool upper) {
+  if (!upper) {
+    instructions.push_back({Instruction::Shift, values, {word}});
+    word = values++;
+  }
+  instructions.push_back({Instruction::Mask, values, {word}});
+  return values++;
+}
+
 void Assembly::multiply(int64_t sum, int64_t a, int64_t b) {
   Instruction i{Instruction::Multiply, -1, {a, b}};
   i.sum = sum;
@@ -99,7 +108,7 @@ std::optional<Assembly> Assembly::pairedFor(int64_t temporaries, bool twoLoads,
     return true;
   };
   auto needed = [&](const Instruction &i) -> int64_t { // registers
-    return i.kind == Instruction::Extend && readers[i.reads[0]] == 1 ? 0 : 1;
+    return i.kind != Instruction::Load && readers[i.reads[0]] == 1 ? 0 : 1;
   };
   auto begin = [&](const Instruction &i) {
     for (int64_t v : i.reads)
@@ -116,7 +125,8 @@ std::optional<Assembly> Assembly::pairedFor(int64_t temporaries, bool twoLoads,
   auto producer = [&](Instruction::Kind kind, size_t ahead = 0,
                       int64_t taken = 0) -> const Instruction * {
     size_t at = produced + ahead;
-    if (at >= producers.size() || producers[at]->kind != kind || !canRead(*producers[at]) ||
+    // Shifts and masks begin as SXTB16 does.
+    if (at >= producers.size() || (producers[at]->kind == Instruction::Load) != (kind == Instruction::Load) || !canRead(*producers[at]) ||
         alive + taken + needed(*producers[at]) > temporaries)
       return nullptr;
     return producers[at];
@@ -193,6 +203,12 @@ std::vector<std::string> Assembly::print(const std::function<std::string(int64_t
       break;
     case Instruction::Extend:
       lines.push_back("sxtb16 " + to + ", " + reads[0] + (i.rotated ? ", ror #8" : ""));
+      break;
+    case Instruction::Shift:
+      lines.push_back("lsl " + to + ", " + reads[0] + ", #4");
+      break;
+    case Instruction::Mask:
+      lines.push_back("and " + to + ", " + reads[0] + ", #0xf0f0f0f0");
       break;
     case Instruction::Multiply:
       lines.push_back("smlad " + name(i.sum) + ", " + reads[0] + ", " + reads[1] + ", " +

@@ -4,6 +4,7 @@
 
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/SmallVector.h"
+#include "llvm/ADT/StringRef.h"
 
 #include <cstdint>
 #include <functional>
@@ -13,11 +14,18 @@
 
 namespace dlc::arm_dsp {
 
+/// An attribute of arm_dsp.dot (unit): a weight group is a word of eight weights of four bits in
+/// two's complement, the lower halves of its bytes those of an input group, the upper halves
+/// those of the next; `groups`, `count` and `unroll` count such pairs. Sums are 16 times as large.
+inline constexpr llvm::StringLiteral kNibbles = "nibbles";
+
 /// One instruction of a block. Values are numbered; each is made once.
 struct Instruction {
   enum Kind {
     Load,    ///< value = the word at base + offset; `moves`: base moves there, too
     Extend,  ///< value = SXTB16 of reads[0], rotated by 8 bits or not
+    Shift,   ///< value = reads[0] << 4
+    Mask,    ///< value = the upper halves of the bytes of reads[0]
     Multiply ///< sum += pairs of reads[0] * pairs of reads[1]
   };
   Kind kind;
@@ -33,6 +41,8 @@ class Assembly {
 public:
   int64_t load(int64_t base, int64_t offset, bool moves);
   int64_t extend(int64_t word, bool rotated);
+  /// The lower or upper halves of four bytes as the upper halves of bytes.
+  int64_t spread(int64_t word, bool upper);
   void multiply(int64_t sum, int64_t a, int64_t b);
 
   /// Most values that are alive at once.

@@ -163,13 +163,14 @@ class Layer:
         add = lines.append
         conv = self.kind == "conv"
         shape = ([1] if conv else []) + self.input
-        weight = "i%d" % self.bits
+        width = max(8, self.bits)  # weights of four bits are int8 with small values
+        weight = "i%d" % width
         count = 1
         for v in self.filter:
             count *= v
-        limit = 127 if self.bits == 8 else 32767 if self.accumulator == "i64" else 255
+        limit = 7 if self.bits == 4 else 127 if self.bits == 8 else 32767 if self.accumulator == "i64" else 255
         # As hexadecimal bytes: quick to read, also when large.
-        data = b"".join(rng.randint(-limit, limit).to_bytes(self.bits // 8, "little", signed=True) for _ in range(count))
+        data = b"".join(rng.randint(-limit - (self.bits == 4), limit).to_bytes(width // 8, "little", signed=True) for _ in range(count))
         add("%%w%d = arith.constant dense<\"0x%s\"> : %s" % (n, data.hex().upper(), tensor(self.filter, weight)) if count > 1 else
             "%%w%d = arith.constant dense<%d> : %s" % (n, int.from_bytes(data, "little", signed=True), tensor(self.filter, weight)))
         channel = tensor([self.outputs], "i32")

@@ -113,6 +113,14 @@ SmallVector<Value> dlc::kernels::dsp::addWords(ImplicitLocOpBuilder &b, ValueRan
   return result;
 }
 
+bool dlc::kernels::dsp::hasNibbles(nn::KernelAttr kernel) { return kernel.getLanes() == 8; }
+
+Value dlc::kernels::dsp::sumOfNibbles(ImplicitLocOpBuilder &b, Value sum, Value bias, Value output) {
+  Value by = arith::ConstantOp::create(b, b.getI32IntegerAttr(4));
+  sum = arith::ShRSIOp::create(b, sum, by);
+  return bias ? arith::AddIOp::create(b, memref::LoadOp::create(b, bias, output), sum).getResult() : sum;
+}
+
 /// Whether the core begins two instructions in a cycle, in order.
 static bool issuesPairs(rt::TargetAttr target) { return target.getCpu() == "cortex-m7"; }
 
@@ -138,19 +146,23 @@ nn::KernelAttr dlc::kernels::dsp::plan(Operation *op, rt::TargetAttr target) {
   std::optional<Shape> s = Shape::of(op);
   if (!s || !target.getDsp() || target.getIsa() != "scalar" || !Filter::of(*s))
     return {};
+  // Sums of nibbles are 16 times as large.
+  int64_t depth = Patch(*s).elements();
+  bool narrow = !s->hasHalves() && !s->isLong && depth >= 8 && depth <= 1 << 16 && Filter::of(*s)->isNarrow();
+  int64_t lanes = narrow ? 8 : 1;
   auto kernel = [&](StringRef kind, int64_t rows, int64_t columns) {
-    return nn::KernelAttr::get(op->getContext(), kind, rows, columns, 1, 1, false);
+    return nn::KernelAttr::get(op->getContext(), kind, rows, columns, lanes, 1, false);
   };
   auto optimize = op->getParentOfType<ModuleOp>()->getAttrOfType<StringAttr>(rt::kOptimize);
   if (isa<nn::MatmulOp>(op) && s->batch * s->pixels() == 1) {
     // The input is expanded first where that is little memory and pays for the code.
     bool expands = !s->hasHalves() && s->channels * 2 <= kSmallScratch && s->channels >= 16 && s->outputs >= 32 &&
-                   !s->isWide() && (!optimize || optimize.getValue() == "speed");
+                   (!s->isWide() || narrow) && (!optimize || optimize.getValue() == "speed");
     // One kind of blocks where bytes count.
     int64_t rows = 4;
     while (savesCode(op) && s->outputs % rows != 0 && rows > 1)
       --rows;
-    return nn::KernelAttr::get(op->getContext(), "dsp_vector", rows > 1 ? rows : 4, 1, 1,
+    return nn::KernelAttr::get(op->getContext(), "dsp_vector", rows > 1 ? rows : 4, 1, lanes,
                                expands ? 2 : 1, false);
   }
   if (s->isDepthwise() && !s->isLong && s->dilationX == 1 && s->dilationY == 1 &&
@@ -172,8 +184,9 @@ nn::KernelAttr dlc::kernels::dsp::plan(Operation *op, rt::TargetAttr target) {
     return depthwise(alongHeight);
   }
   // Instructions in pairs need values ahead of time: registers for them rather than
-  // for a third row.
-  return kernel("dsp", ::issuesPairs(target) || (s->isLong && s->isWide()) ? 2 : 3, std::min<int64_t>(2, s->pixels()));
+  // for a third row. Nibbles need some before they are bytes.
+  bool fewRows = ::issuesPairs(target) || narrow || (s->isLong && s->isWide());
+  return kernel("dsp", fewRows ? 2 : 3, std::min<int64_t>(2, s->pixels()));
 }
 
 int64_t dlc::kernels::dsp::scratchBytes(Operation *op, nn::KernelAttr kernel) {
@@ -227,7 +240,7 @@ std::optional<KernelFunction> dlc::kernels::dsp::emitFunction(Operation *op, boo
   std::optional<Shape> s = Shape::of(op);
   auto kernel = op->getAttrOfType<nn::KernelAttr>("kernel");
   if (!s || !isOurs(kernel) || !canWalk(*s) || !Filter::of(*s) || !KernelFunction::accepts(*s) ||
-      s->batch != 1 || s->isWide() || s->isLong)
+      s->batch != 1 || (s->isWide() && !hasNibbles(kernel)) || s->isLong)
     return std::nullopt;
   Value scratch = scratchOf(op);
   int64_t bytes = scratchBytes(op, kernel);
@@ -245,8 +258,8 @@ std::optional<KernelFunction> dlc::kernels::dsp::emitFunction(Operation *op, boo
     return function;
   }
   // Elsewhere its code is worth the bytes: hardly anything but the loop.
-  if (kernel.getKind() == "dsp_vector" && savesCode(op) && !s->hasHalves() && s->channels % 4 == 0 &&
-      KernelFunction::isPerChannel(*s)) {
+  if (kernel.getKind() == "dsp_vector" && savesCode(op) && !s->hasHalves() &&
+      s->channels % (hasNibbles(kernel) ? 8 : 4) == 0 && KernelFunction::isPerChannel(*s)) {
     KernelFunction function(op);
     emitVector(*s, kernel, scratch, &function);
     return function;

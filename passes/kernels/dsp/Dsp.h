@@ -12,6 +12,8 @@ class KernelFunction;
 nn::KernelAttr plan(mlir::Operation *op, rt::TargetAttr target);
 /// Whether `kernel` is one of ours.
 bool isOurs(nn::KernelAttr kernel);
+/// Whether `kernel`, one of ours, reads weights of four bits: `lanes` is 8 then.
+bool hasNibbles(nn::KernelAttr kernel);
 int64_t scratchBytes(mlir::Operation *op, nn::KernelAttr kernel);
 std::optional<Overlap> overlapOf(mlir::Operation *op, nn::KernelAttr kernel);
 /// Replaces a contraction on buffers by its kernel; false when it has to take
@@ -55,6 +57,10 @@ mlir::Value startOf(mlir::ImplicitLocOpBuilder &b, const Shape &s, mlir::Value b
 /// Sums of 64 bits plus others of 32.
 llvm::SmallVector<mlir::Value> addWords(mlir::ImplicitLocOpBuilder &b, mlir::ValueRange sums,
                                         mlir::ValueRange words);
+
+/// The sum of `output` from what arm_dsp.dot gives with `nibbles`.
+mlir::Value sumOfNibbles(mlir::ImplicitLocOpBuilder &b, mlir::Value sum, mlir::Value bias,
+                         mlir::Value output);
 
 // One file each.
 // With a `function`, they emit its body: code that several layers can share.

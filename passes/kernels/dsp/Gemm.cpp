@@ -1,6 +1,7 @@
 // This file emits convolutions and matrix products with SMLAD: a tile of outputs by
 // two pixels, whose patches lie expanded to 16 bits in scratch.
 #include "dialects/ArmDSP/ArmDSP.h"
+#include "dialects/ArmDSP/Schedule.h"
 #include "passes/kernels/Tile.h"
 #include "passes/kernels/dsp/Dsp.h"
 #include "passes/kernels/dsp/Function.h"
@@ -32,14 +33,21 @@ SmallVector<Blocks, 4> blocksOf(int64_t outputs, int64_t rows) {
   return result;
 }
 
+/// Bytes of expanded patches: whole groups of weights.
+int64_t expandedBytes(const Patch &patch, dlc::nn::KernelAttr kernel) {
+  int64_t groups = patch.groups();
+  return (hasNibbles(kernel) ? groups + groups % 2 : groups) * 8 * kernel.getColumns();
+}
+
 /// The emitter of one contraction. Its sizes are values: constants, or arguments of a
 /// function that several layers call.
 class Gemm {
 public:
   Gemm(const Shape &s, dlc::nn::KernelAttr kernel, Value scratch, KernelFunction *function)
       : s(s), patch(s), kernel(kernel), pixels(kernel.getColumns()),
-        perWord(4 / s.elementBytes()), function(function),
-        b(function ? function->body() : Emitter(s.op->getLoc(), s.op)), scratchBytes(scratch) {}
+        perWord(4 / s.elementBytes()), function(function), 
+        b(function ? function->body() : Emitter(s.op->getLoc(), s.op)), scratchBytes(scratch),
+        nibbles(hasNibbles(kernel)) {}
 
   void emit();
 
@@ -54,6 +62,7 @@ private:
     Value count, first, start; ///< first output, first word of the weights
   };
 
+  bool isWide() const { return s.isWide() && !nibbles; }
   Value size(int64_t v) { return function ? function->number(v) : index(b, v); }
   void takeSizes();
   void emitPixels(Emitter &b, Value n, Value group);
@@ -81,6 +90,7 @@ private:
   Steps steps;
   SmallVector<Run, 4> runs;
   int64_t groupWords = 0; ///< weights of one group
+  bool nibbles;           ///< weights have four bits
   bool isLine = false;    ///< pixels side by side, kernel of one position
   bool isLarge = false;   ///< loops are written out where that saves time
   TypedAttr padElement;   ///< null when patches never reach over the border
@@ -113,7 +123,9 @@ void Gemm::takeSizes() {
   patchRest = patch.rest() ? size(patch.rest()) : index(b, 0);
   if (isLine && function)
     channels = add(b, mul(b, patchWords, index(b, 4)), patchRest);
-  patchGroups = patch.rest() || !isLine ? size(patch.groups()) : patchWords;
+  patchGroups = nibbles                    ? size(llvm::divideCeil(patch.groups(), 2))
+                : patch.rest() || !isLine ? size(patch.groups())
+                                          : patchWords;
   if (function)
     rowStep = isLine ? channels : mul(b, width, channels);
 }
@@ -121,7 +133,8 @@ void Gemm::takeSizes() {
 void Gemm::emit() {
   SmallVector<Blocks, 4> blocks = blocksOf(s.groupOutputs(), kernel.getRows());
   Emitter outside(s.op->getLoc(), s.op);
-  Panels panels = packPanels(outside, s, blocks);
+  Panels panels = nibbles ? packNarrowPanels(outside, s, blocks, /*onlyPairs=*/false)
+                          : packPanels(outside, s, blocks);
   bias = takeBias(s.op);
   groupWords = panels.perGroup;
   isLarge = !savesCode(s.op);
@@ -137,7 +150,7 @@ void Gemm::emit() {
   }
   takeSizes();
   Value zero = index(b, 0);
-  int64_t expanded = patch.groups() * 8 * pixels;
+  int64_t expanded = expandedBytes(patch, kernel);
   auto view = [&](Type element, int64_t start, int64_t count) -> Value {
     Value part = memref::ViewOp::create(outside, MemRefType::get({count}, element), scratchBytes,
                                         index(outside, start), ValueRange());
@@ -156,7 +169,7 @@ void Gemm::emit() {
 
   // Blocks of all sizes there are, none of them where others suffice.
   Value first = zero, start = zero;
-  Value perOutput = s.isWide() ? mul(b, patchGroups, index(b, 2)) : patchGroups;
+  Value perOutput = isWide() ? mul(b, patchGroups, index(b, 2)) : patchGroups;
   for (int64_t rows = kernel.getRows(); rows > 0; --rows) {
     int64_t count = 0;
     for (Blocks &run : blocks)
@@ -418,7 +431,7 @@ void Gemm::expandRest(Emitter &b, Value bytes, Value start, Value rowStep, Value
 }
 
 void Gemm::emitBlocks(Emitter &b, Value n, Value group, ArrayRef<Pixel> at) {
-  Value perOutput = s.isWide() ? mul(b, patchGroups, index(b, 2)) : patchGroups;
+  Value perOutput = isWide() ? mul(b, patchGroups, index(b, 2)) : patchGroups;
   for (const Run &run : runs)
     loop(b, index(b, 0), run.count, 1, [&](Emitter &ob, Value block) {
       Value weight = scaled(ob, run.start, group, groupWords);
@@ -434,18 +447,23 @@ void Gemm::emitTile(Emitter &b, int64_t rows, Value n, Value output, Value weigh
                     ArrayRef<Pixel> at) {
   SmallVector<Value> sums;
   for (int64_t r = 0; r < rows; ++r)
-    sums.append(pixels, startOf(b, s, bias, offsetBy(b, output, r)));
+    sums.append(pixels, startOf(b, s, nibbles ? Value() : bias, offsetBy(b, output, r)));
   if (s.isLong && !s.isWide()) {
     sums = longSums(b, weight, sums, rows);
-  } else if (!s.isWide()) {
+  } else if (!isWide()) {
+    int64_t perGroup = nibbles ? 2 : 1, groups = llvm::divideCeil(patch.groups(), perGroup);
     auto dot = function ? dlc::arm_dsp::DotOp::create(b, weights, weight, words, index(b, 0), sums,
-                                                      rows, pixels, 0, isLarge ? 8 : 2,
+                                                      rows, pixels, 0, (isLarge ? 8 : 2) / perGroup,
                                                       issuesPairs(s.op), patchGroups)
                         : dlc::arm_dsp::DotOp::create(b, weights, weight, words, index(b, 0), sums,
-                                                      rows, pixels, patch.groups(),
-                                                      unrolling(patch.groups(), 6),
+                                                      rows, pixels, groups,
+                                                      unrolling(groups, 6 / perGroup),
                                                       issuesPairs(s.op));
+    if (nibbles)
+      dot->setAttr(dlc::arm_dsp::kNibbles, b.getUnitAttr());
     sums.assign(dot.getResults().begin(), dot.getResults().end());
+    for (int64_t i = 0; nibbles && i < rows * pixels; ++i)
+      sums[i] = sumOfNibbles(b, sums[i], bias, offsetBy(b, output, i / pixels));
   } else {
     sums = wideSums(b, weight, sums, rows);
   }

@@ -1,6 +1,7 @@
 // This file emits products of one row with a matrix: weights are read once and expanded
 // on the way; the row, too, unless it has 16 bits, or once before, into scratch (depth 2).
 #include "dialects/ArmDSP/ArmDSP.h"
+#include "dialects/ArmDSP/Schedule.h"
 #include "passes/kernels/Tile.h"
 #include "passes/kernels/dsp/Dsp.h"
 #include "passes/kernels/dsp/Function.h"
@@ -66,12 +67,13 @@ static Value expandRow(Emitter &b, Value bytes, int64_t words, Value scratch) {
 }
 
 /// The kernel as the body of `function`: the row has any number of whole words.
-static void emitBody(const Shape &s, ArrayRef<Blocks> blocks, KernelFunction &function) {
+static void emitBody(const Shape &s, ArrayRef<Blocks> blocks, bool nibbles, KernelFunction &function) {
   Emitter outside(s.op->getLoc(), s.op), b = function.body();
-  Panels panels = packPanels(outside, s, blocks);
+  Panels panels = nibbles ? packNarrowPanels(outside, s, blocks, /*onlyPairs=*/true)
+                          : packPanels(outside, s, blocks);
   Value bias = takeBias(s.op);
   Value weights = function.buffer(panels.words), row = function.buffer(s.input),
-        out = function.output(s.out), groups = function.number(s.channels / 4);
+        out = function.output(s.out), groups = function.number(s.channels / (nibbles ? 8 : 4));
   if (bias)
     bias = function.buffer(bias);
   Value weight = index(b, 0);
@@ -82,13 +84,18 @@ static void emitBody(const Shape &s, ArrayRef<Blocks> blocks, KernelFunction &fu
       Value output = scaled(ob, first, block, run.rows);
       SmallVector<Value> sums, results;
       for (int64_t r = 0; r < run.rows; ++r)
-        sums.push_back(startOf(ob, s, bias, offsetBy(ob, output, r)));
+        sums.push_back(startOf(ob, s, nibbles ? Value() : bias, offsetBy(ob, output, r)));
       auto dot = dlc::arm_dsp::DotOp::create(ob, weights, add(ob, weight, mul(ob, block, perBlock)),
-                                             row, index(ob, 0), sums, run.rows, 1, 0, 2,
-                                             issuesPairs(s.op), groups);
+                                             row, index(ob, 0), sums, run.rows, 1, 0,
+                                             nibbles ? 1 : 2, issuesPairs(s.op), groups);
+      if (nibbles)
+        dot->setAttr(dlc::arm_dsp::kNibbles, ob.getUnitAttr());
       for (int64_t r = 0; r < run.rows; ++r) {
         Value place = offsetBy(ob, output, r);
-        results.push_back(function.applyEpilogue(ob, dot.getResults()[r], place, place));
+        Value sum = dot.getResults()[r];
+        if (nibbles)
+          sum = sumOfNibbles(ob, sum, bias, place);
+        results.push_back(function.applyEpilogue(ob, sum, place, place));
       }
       for (auto [r, result] : llvm::enumerate(results))
         memref::StoreOp::create(ob, result, out, offsetBy(ob, output, r));
@@ -107,14 +114,17 @@ void dlc::kernels::dsp::emitVector(const Shape &s, nn::KernelAttr kernel, Value 
   if (outputs % rows)
     blocks.push_back({outputs % rows, outputs / rows * rows, 1});
   if (function)
-    return emitBody(s, blocks, *function);
-  Panels panels = packPanels(b, s, blocks);
+    return emitBody(s, blocks, hasNibbles(kernel), *function);
+  bool nibbles = hasNibbles(kernel), isWide = s.isWide() && !nibbles;
+  Panels panels = nibbles ? packNarrowPanels(b, s, blocks, /*onlyPairs=*/true)
+                          : packPanels(b, s, blocks);
   Flat input = flatten(b, s.input);
   // Rounds cost four cycles of a hundred: worth the code where most of the time goes.
   bool large = s.channels * s.outputs >= 1 << 16;
   Value bias = takeBias(s.op);
   int64_t wholeGroups = s.channels / 4, rest = s.channels % 4;
-  int64_t words = s.isWide() ? 2 : 1; // of a weight group of one output
+  int64_t words = isWide ? 2 : 1; // of a weight group of one output
+  int64_t narrow = nibbles ? wholeGroups / 2 : 0; // pairs of groups that share words
   Value row = kernel.getDepth() == 2 ? expandRow(b, input.buffer, wholeGroups, scratch)
                                      : input.buffer;
 
@@ -126,7 +136,7 @@ void dlc::kernels::dsp::emitVector(const Shape &s, nn::KernelAttr kernel, Value 
       w.push_back(memref::LoadOp::create(qb, panels.words, offsetBy(qb, weight, i)));
     for (int64_t r = 0; r < count; ++r)
       for (int64_t half = 0; half < 2; ++half) {
-        Value pair = s.isWide() ? w[2 * r + half]
+        Value pair = isWide ? w[2 * r + half]
                                 : dlc::arm_dsp::Sxtb16Op::create(qb, w[r], half * 8).getResult();
         sums[r] = multiplyAdd(qb, s, pair, pairs[half], sums[r]);
       }
@@ -135,11 +145,11 @@ void dlc::kernels::dsp::emitVector(const Shape &s, nn::KernelAttr kernel, Value 
   for (const Blocks &run : panels.blocks)
     plainLoop(b, 0, run.count, 1, [&](Emitter &ob, Value block) {
       int64_t perGroup = run.rows * words;
-      Value weight = scaled(ob, index(ob, run.start), block, (wholeGroups + (rest != 0)) * perGroup);
+      Value weight = scaled(ob, index(ob, run.start), block, (wholeGroups - narrow + (rest != 0)) * perGroup);
       Value output = scaled(ob, index(ob, run.first), block, run.rows);
       SmallVector<Value> sums;
       for (int64_t r = 0; r < run.rows; ++r)
-        sums.push_back(startOf(ob, s, bias, offsetBy(ob, output, r)));
+        sums.push_back(startOf(ob, s, nibbles ? Value() : bias, offsetBy(ob, output, r)));
       int64_t unroll = std::max<int64_t>(1, unrolling(wholeGroups, large ? 8 : 4));
       auto several = [&](Emitter &qb, Value q, ValueRange carried, int64_t count) {
         SmallVector<Value> inner(carried.begin(), carried.end());
@@ -150,7 +160,17 @@ void dlc::kernels::dsp::emitVector(const Shape &s, nn::KernelAttr kernel, Value 
         }
         return inner;
       };
-      int64_t whole = s.isWide() ? wholeGroups / unroll * unroll : wholeGroups;
+      if (narrow) {
+        auto dot = dlc::arm_dsp::DotOp::create(
+            ob, panels.words, weight, row, index(ob, 0), sums, run.rows, 1, narrow,
+            std::max<int64_t>(1, unrolling(narrow, large ? 4 : 2)), issuesPairs(s.op));
+        dot->setAttr(dlc::arm_dsp::kNibbles, ob.getUnitAttr());
+        sums.assign(dot.getResults().begin(), dot.getResults().end());
+      }
+      for (int64_t r = 0; nibbles && r < run.rows; ++r)
+        sums[r] = sumOfNibbles(ob, sums[r], bias, offsetBy(ob, output, r));
+      weight = offsetBy(ob, weight, -narrow * perGroup); // as if all groups had words of their own
+      int64_t whole = isWide ? wholeGroups / unroll * unroll : wholeGroups;
       // Sums of 64 bits are those of parts that fit 32.
       auto dot = [&](Emitter &qb, Value q, ValueRange carried, int64_t groups) {
         SmallVector<Value> starts(carried.begin(), carried.end());
@@ -164,7 +184,7 @@ void dlc::kernels::dsp::emitVector(const Shape &s, nn::KernelAttr kernel, Value 
         return s.isLong ? addWords(qb, carried, products.getResults())
                         : SmallVector<Value>(products.getResults());
       };
-      if (!s.isWide() && wholeGroups) {
+      if (!isWide && !nibbles && wholeGroups) {
         int64_t most = s.isLong ? groupsOfWords(s) : wholeGroups, rounds = wholeGroups / most * most;
         sums = carryLoop(ob, 0, rounds, most, sums, [&](Emitter &qb, Value q, ValueRange carried) {
           return dot(qb, q, carried, most);
@@ -172,9 +192,11 @@ void dlc::kernels::dsp::emitVector(const Shape &s, nn::KernelAttr kernel, Value 
         if (wholeGroups > rounds)
           sums = dot(ob, index(ob, rounds), sums, wholeGroups - rounds);
       }
-      sums = carryLoop(ob, 0, s.isWide() ? whole : 0, unroll, sums, [&](Emitter &qb, Value q, ValueRange carried) {
+      sums = carryLoop(ob, 0, isWide ? whole : 0, unroll, sums, [&](Emitter &qb, Value q, ValueRange carried) {
         return several(qb, q, carried, unroll);
       });
+      if (nibbles)
+        whole = 2 * narrow;
       sums = several(ob, index(ob, whole), sums, wholeGroups - whole);
       if (rest) {
         auto pairs = loadPairs(ob, s, input.buffer, index(ob, wholeGroups * 4), rest);

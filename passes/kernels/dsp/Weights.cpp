@@ -111,6 +111,52 @@ int64_t dlc::kernels::dsp::groupsOfWords(const Shape &s) {
   return llvm::divideCeil(total, parts);
 }
 
+bool Filter::isNarrow() const {
+  return llvm::all_of(values, [](int16_t v) { return v >= -8 && v < 8; });
+}
+
+Panels dlc::kernels::dsp::packNarrowPanels(ImplicitLocOpBuilder &b, const Shape &s,
+                                           ArrayRef<Blocks> blocks, bool onlyPairs) {
+  Panels panels;
+  panels.blocks.assign(blocks.begin(), blocks.end());
+  Filter filter = *Filter::of(s);
+  Patch patch(s);
+  int64_t pairs = onlyPairs ? patch.words() / 2 : llvm::divideCeil(patch.groups(), 2);
+  std::vector<int32_t> packed;
+  auto word = [&](int64_t q, int64_t o) {
+    int32_t w[2][2];
+    for (int64_t pair = 0; pair < 2; ++pair)
+      for (int64_t half = 0; half < 2; ++half) {
+        std::optional<Patch::Tap> tap;
+        if (q < patch.groups())
+          tap = patch.tap(q * 4 + patch.inPair(pair, half));
+        w[pair][half] = tap ? filter.at(*tap, o) : 0;
+      }
+    return wordOf(w[0][0], w[1][0], w[0][1], w[1][1]);
+  };
+  for (int64_t g = 0; g < s.groups; ++g) {
+    for (Blocks &run : panels.blocks) {
+      if (g == 0)
+        run.start = packed.size();
+      for (int64_t block = 0; block < run.count; ++block) {
+        int64_t first = g * s.groupOutputs() + run.first + block * run.rows;
+        for (int64_t q = 0; q < pairs; ++q)
+          for (int64_t r = 0; r < run.rows; ++r) {
+            uint32_t lower = word(2 * q, first + r), upper = word(2 * q + 1, first + r);
+            packed.push_back((lower & 0x0f0f0f0fu) | (upper & 0x0f0f0f0fu) << 4);
+          }
+        for (int64_t q = 2 * pairs; q < patch.groups(); ++q)
+          for (int64_t r = 0; r < run.rows; ++r)
+            packed.push_back(word(q, first + r));
+      }
+    }
+    if (g == 0)
+      panels.perGroup = packed.size();
+  }
+  panels.words = storeWords(b, s, packed);
+  return panels;
+}
+
 int32_t dlc::kernels::dsp::wordOf(int32_t a, int32_t b, int32_t c, int32_t d) {
   auto byte = [](int32_t v) { return static_cast<uint32_t>(v) & 0xff; };
   return static_cast<int32_t>(byte(a) | byte(b) << 8 | byte(c) << 16 | byte(d) << 24);

@@ -15,6 +15,9 @@ public:
     return values[((tap.y * kernelWidth + tap.x) * channels + tap.channel) * outputs + output];
   }
 
+  /// Whether four bits in two's complement hold all weights.
+  bool isNarrow() const;
+
 private:
   std::vector<int16_t> values;
   int64_t kernelWidth = 1, channels = 1, outputs = 1;
@@ -49,6 +52,11 @@ struct Panels {
   mlir::Value words;
 };
 Panels packPanels(mlir::ImplicitLocOpBuilder &b, const Shape &s, llvm::ArrayRef<Blocks> blocks);
+/// The same in four bits: words as arm_dsp.dot takes them with `nibbles`, of two groups of four
+/// elements. With `onlyPairs` a last single group has words of bytes, and the last one where
+/// elements are missing, too.
+Panels packNarrowPanels(mlir::ImplicitLocOpBuilder &b, const Shape &s,
+                        llvm::ArrayRef<Blocks> blocks, bool onlyPairs);
 
 /// How many groups of four products, from any multiple of that number on, have sums
 /// that fit 32 bits for every input, in all outputs. At least one; for weights of 8 bits.
