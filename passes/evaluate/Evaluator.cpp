@@ -2,6 +2,8 @@
 // turns the result into constants.
 #include "passes/evaluate/Evaluator.h"
 
+#include "passes/compress/Scheme.h"
+
 #include "passes/evaluate/Compiler.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -205,25 +207,41 @@ static int64_t bytesOf(Type type) {
   return element ? shaped.getNumElements() * element->bytes : 8;
 }
 
+/// f32 made of numbers of two bits.
+static constexpr int64_t kMostExpansion = 16;
+
 /// The results of `op` when they are known and as small as asked for.
 static FailureOr<SmallVector<TypedAttr>> fold(Operation *op, ValueRange results,
                                               const FoldOptions &options) {
-  int64_t allowed = options.extraBytes;
-  for (Value operand : op->getOperands())
-    if (auto constant = operand.getDefiningOp<arith::ConstantOp>())
-      allowed += bytesOf(constant.getType());
+  llvm::SmallPtrSet<Operation *, 4> sources;
+  op->walk([&](Operation *inner) {
+    for (Value operand : inner->getOperands())
+      if (auto constant = operand.getDefiningOp<arith::ConstantOp>();
+          constant && isa<TensorType>(constant.getType()) && !op->isProperAncestor(constant))
+        sources.insert(constant);
+  });
+  int64_t given = 0;
+  for (Operation *constant : sources)
+    given += bytesOf(constant->getResult(0).getType());
+  int64_t allowed = options.extraBytes + given;
   // A result that is known to be too large need not be computed.
   int64_t size = 0;
   for (Type type : results.getTypes())
     size += bytesOf(type);
-  if (size > allowed)
+  // Quantized weights as floats are stored in few bits in the end (dlc-compress-constants).
+  bool mayCompress = size > allowed && size <= kMostExpansion * given &&
+                     llvm::all_of(results.getTypes(), [](Type type) { return getElementTypeOrSelf(type).isF32(); });
+  if (size > allowed && !mayCompress)
     return failure();
   FailureOr<SmallVector<TypedAttr>> values = evaluateAttrs(results, options.limits);
   if (failed(values))
     return failure();
   size = 0;
-  for (TypedAttr value : *values)
-    size += bytesOf(value.getType());
+  for (TypedAttr value : *values) {
+    auto dense = mayCompress ? dyn_cast<DenseElementsAttr>(value) : DenseElementsAttr();
+    std::optional<compress::Scheme> scheme = dense ? compress::schemeOf(dense, /*wholeRows=*/false) : std::nullopt;
+    size += scheme ? dense.getNumElements() * scheme->bits / 8 + scheme->tableBytes() : bytesOf(value.getType());
+  }
   if (size > allowed)
     return failure();
   return values;

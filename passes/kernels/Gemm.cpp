@@ -1,4 +1,7 @@
 // This file emits the GEMM micro-kernel of nn.matmul and nn.conv.
+#include "passes/kernels/Gemm.h"
+
+#include "passes/compress/Scheme.h"
 #include "passes/kernels/Tile.h"
 
 using namespace mlir;
@@ -178,6 +181,31 @@ void panelLoop(ImplicitLocOpBuilder &b, int64_t columns, int64_t width,
     body(b, arith::ConstantIndexOp::create(b, full), columns % width);
 }
 
+/// Expands panel `panel` of packed weights into scratch; returns it.
+Value stage(ImplicitLocOpBuilder &b, Value packed, Value panel, Value scratch) {
+  auto type = cast<MemRefType>(packed.getType());
+  ArrayRef<int64_t> shape = type.getShape().drop_front();
+  auto staged = MemRefType::get(shape, type.getElementType());
+  Value to = memref::ViewOp::create(b, staged, scratch, arith::ConstantIndexOp::create(b, 0), ValueRange());
+  std::function<void(ImplicitLocOpBuilder &, SmallVector<Value>)> copy = [&](ImplicitLocOpBuilder &ib, SmallVector<Value> at) {
+    if (at.size() + 1 < shape.size())
+      return plainLoop(ib, 0, shape[at.size()], 1, [&](ImplicitLocOpBuilder &jb, Value i) {
+        SmallVector<Value> deeper = at;
+        deeper.push_back(i);
+        copy(jb, deeper);
+      });
+    at.push_back(Value());
+    for (int64_t column = 0; column < shape.back(); ++column) {
+      at.back() = arith::ConstantIndexOp::create(ib, column);
+      SmallVector<Value> from{panel};
+      llvm::append_range(from, at);
+      memref::StoreOp::create(ib, memref::LoadOp::create(ib, packed, from), to, at);
+    }
+  };
+  copy(b, {});
+  return to;
+}
+
 /// Calls `body` for all tiles of rows: (first row, rows).
 void rowLoop(ImplicitLocOpBuilder &b, int64_t rows, int64_t height,
              llvm::function_ref<void(ImplicitLocOpBuilder &, Value, int64_t)> body) {
@@ -211,6 +239,7 @@ void dlc::kernels::emitGemm(nn::MatmulOp op, rt::TargetAttr target) {
           return;
         }
         panelLoop(ib, columns, width, [&](ImplicitLocOpBuilder &jb, Value panel, int64_t valid) {
+          Value staged = packed && op.getScratch() ? stage(jb, op.getB(), panel, op.getScratch()) : Value();
           rowLoop(jb, rows, op.getKernelAttr().getRows(), [&](ImplicitLocOpBuilder &kb, Value row, int64_t height) {
             auto leftAt = [&](ImplicitLocOpBuilder &lb, int64_t r, ValueRange, Value c) {
               SmallVector<Value> at = batch;
@@ -219,6 +248,8 @@ void dlc::kernels::emitGemm(nn::MatmulOp op, rt::TargetAttr target) {
               return at;
             };
             auto rightAt = [&](ImplicitLocOpBuilder &lb, ValueRange, Value c, Value column) {
+              if (staged)
+                return SmallVector<Value>{c, column};
               if (packed)
                 return SmallVector<Value>{panel, c, column};
               SmallVector<Value> at;
@@ -234,7 +265,7 @@ void dlc::kernels::emitGemm(nn::MatmulOp op, rt::TargetAttr target) {
               at.push_back(scaled(lb, column, panel, width));
               return at;
             };
-            Problem p{op, op.getKernelAttr(), left.getElementType(), op.getA(), op.getB(),
+            Problem p{op, op.getKernelAttr(), left.getElementType(), op.getA(), staged ? staged : op.getB(),
                       op.getInit(), {}, left.getDimSize(rank - 1), leftAt, rightAt, outAt,
                       packed};
             emitTile(kb, tile, p, height, valid);
@@ -274,6 +305,9 @@ void dlc::kernels::emitGemm(nn::ConvOp op, rt::TargetAttr target) {
       };
   plainLoop(b, 0, group, 1, [&](ImplicitLocOpBuilder &gb, Value g) {
     panelLoop(gb, groupOutputs, width, [&](ImplicitLocOpBuilder &jb, Value panel, int64_t valid) {
+      Value staged;
+      if (op.getScratch())
+        staged = stage(jb, op.getFilter(), scaled(jb, panel, g, panels), op.getScratch());
       outer(jb, {}, [&](ImplicitLocOpBuilder &ib, ArrayRef<Value> at) {
         rowLoop(ib, out.getDimSize(rank), op.getKernelAttr().getRows(), [&](ImplicitLocOpBuilder &kb, Value row, int64_t height) {
           auto leftAt = [&](ImplicitLocOpBuilder &lb, int64_t r, ValueRange position, Value c) {
@@ -288,7 +322,9 @@ void dlc::kernels::emitGemm(nn::ConvOp op, rt::TargetAttr target) {
             return from;
           };
           auto rightAt = [&](ImplicitLocOpBuilder &lb, ValueRange position, Value c, Value column) {
-            SmallVector<Value> from{scaled(lb, panel, g, panels)};
+            SmallVector<Value> from;
+            if (!staged)
+              from.push_back(scaled(lb, panel, g, panels));
             llvm::append_range(from, position);
             from.push_back(c);
             from.push_back(column);
@@ -301,7 +337,7 @@ void dlc::kernels::emitGemm(nn::ConvOp op, rt::TargetAttr target) {
             to.push_back(scaled(lb, o, g, groupOutputs));
             return to;
           };
-          Problem p{op, op.getKernelAttr(), in.getElementType(), op.getInput(), op.getFilter(),
+          Problem p{op, op.getKernelAttr(), in.getElementType(), op.getInput(), staged ? staged : op.getFilter(),
                     op.getInit(), kernel, groupChannels, leftAt, rightAt, outAt,
                     /*padded=*/true};
           emitTile(kb, tile, p, height, valid);
@@ -310,4 +346,42 @@ void dlc::kernels::emitGemm(nn::ConvOp op, rt::TargetAttr target) {
     });
   });
   op.erase();
+}
+
+/// More than that is no small price.
+static constexpr int64_t kLargestPanel = 8192;
+/// Tiles of rows from which on a panel is expanded once for all of them.
+static constexpr int64_t kManyTiles = 3;
+
+int64_t dlc::kernels::gemmScratch(Operation *op) {
+  auto conv = dyn_cast<nn::ConvOp>(op);
+  auto matmul = dyn_cast<nn::MatmulOp>(op);
+  auto kernel = op->getAttrOfType<nn::KernelAttr>("kernel");
+  if ((!conv && !matmul) || !kernel || kernel.getKind() != "gemm" || kernel.getLanes() != 1 ||
+      (conv ? conv.getPacked() : matmul.getPacked()) == 0)
+    return 0;
+  Value filter = conv ? conv.getFilter() : matmul.getB();
+  auto type = cast<ShapedType>(filter.getType());
+  auto module = op->getParentOfType<ModuleOp>();
+  rt::TargetAttr target = rt::targetOf(module);
+  auto optimize = module->getAttrOfType<StringAttr>(rt::kOptimize);
+  if (!type.getElementType().isF32() || !target || target.getHosted() ||
+      (optimize && optimize.getValue() != "speed"))
+    return 0;
+  auto out = cast<ShapedType>((conv ? conv.getInit() : matmul.getInit()).getType()).getShape();
+  int64_t tiles = llvm::divideCeil(out[out.size() - 2], int64_t(kernel.getRows()));
+  for (int64_t size : conv ? out.drop_back(2) : ArrayRef<int64_t>())
+    tiles *= size;
+  int64_t bytes = type.getNumElements() / type.getDimSize(0) * 4;
+  if (tiles < kManyTiles || bytes > kLargestPanel)
+    return 0;
+  DenseElementsAttr value;
+  if (auto get = filter.getDefiningOp<memref::GetGlobalOp>()) {
+    auto global = SymbolTable::lookupNearestSymbolFrom<memref::GlobalOp>(get, get.getNameAttr());
+    if (global && global.getConstant())
+      value = dyn_cast_or_null<DenseElementsAttr>(global.getInitialValue().value_or(Attribute()));
+  } else {
+    matchPattern(filter, m_Constant(&value));
+  }
+  return value && compress::schemeOf(value, /*wholeRows=*/false) ? bytes : 0;
 }

@@ -1,6 +1,7 @@
 // This file says what the chosen kernels need besides their operands.
 #include "passes/kernels/Needs.h"
 
+#include "passes/kernels/Gemm.h"
 #include "passes/kernels/dsp/Dsp.h"
 #include "passes/kernels/mve/Mve.h"
 #include "passes/kernels/Tile.h"
@@ -29,7 +30,7 @@ int64_t dlc::kernels::scratchBytes(Operation *op) {
   nn::KernelAttr kernel = kernelOf(op);
   if (dsp::isOurs(kernel))
     return dsp::scratchBytes(op, kernel);
-  return mve::isMve(kernel) ? mve::scratchBytes(op) : 0;
+  return mve::isMve(kernel) ? mve::scratchBytes(op) : gemmScratch(op);
 }
 
 std::optional<dlc::kernels::Overlap> dlc::kernels::overlapOf(Operation *op) {
