@@ -70,6 +70,12 @@ class Graph:
         self.constants.append(tensor(name, array))
         return name
 
+    def constant_of(self, name, shape, dtype, data):
+        """A constant whose type, a number of ONNX, numpy may not have."""
+        dims = b"".join(number(1, d) for d in shape)
+        self.constants.append(dims + number(2, dtype) + chunk(8, name) + chunk(9, data))
+        return name
+
     def node(self, op, inputs, output, domain="", **attributes):
         self.nodes.append(
             b"".join(chunk(1, i) for i in inputs) + chunk(2, output) + chunk(3, output) + chunk(4, op)

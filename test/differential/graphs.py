@@ -14,7 +14,9 @@ import numpy as np
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent.parent / "examples" / "digits"))
 import onnx_file
 
-RANGES = {"int8": (-128, 127), "uint8": (0, 255), "int16": (-32768, 32767), "uint16": (0, 65535)}
+RANGES = {"int8": (-128, 127), "uint8": (0, 255), "int16": (-32768, 32767), "uint16": (0, 65535),
+          "int4": (-8, 7), "uint4": (0, 15), "int2": (-2, 1), "uint2": (0, 3)}
+SMALL = {"int4": (4, 22), "uint4": (4, 21), "int2": (2, 26), "uint2": (2, 25)}  # bits, number in ONNX; numpy has none
 
 
 class Ambiguous(Exception):
@@ -225,18 +227,32 @@ class Builder:
 
     # ---- Weights
 
+    def weight_type(self):
+        return self.pick("int8", "int8", "int8", "uint8")
+
+    def integer_constant(self, array, dtype, what):
+        if dtype not in SMALL:
+            return self.constant(np.asarray(array, dtype), what)
+        bits, number = SMALL[dtype]
+        array = np.asarray(array)
+        per = 8 // bits
+        q = array.ravel().astype(np.int64) & (1 << bits) - 1
+        q = np.pad(q, (0, -q.size % per)).reshape(-1, per)
+        data = (q << (np.arange(per) * bits)).sum(-1).astype("uint8")
+        return self.graph.constant_of(self.fresh(what), array.shape, number, data.tobytes())
+
     def weights(self, shape, axis):
         """Constant weights: (stored, dtype, zero points and scales along `axis` or scalars)."""
-        dtype = self.pick("int8", "int8", "int8", "uint8")
+        dtype = self.weight_type()
         per_channel = axis is not None and self.chance(.6)
         axis = axis or 0
         channels = shape[axis]
         count = channels if per_channel else 1
-        symmetric = dtype == "int8" and self.chance(.8)
+        symmetric = dtype.startswith("int") and self.chance(.8)
         zeros = np.array([0 if symmetric else self.zero(dtype) for _ in range(count)])
         q = self.integers(shape, dtype)
         if symmetric:
-            q = np.maximum(q, -127)
+            q = np.maximum(q, RANGES[dtype][0] + 1)
         scales = np.array([self.scale(1e-4, .1) for _ in range(count)], np.float32)
         if per_channel and not self.chance(.2):  # usually of one size
             scales = (scales[0] * np.float32(2) ** self.rng.integers(-3, 4, count)).astype(np.float32)
@@ -290,8 +306,8 @@ class Builder:
         exact = self.dyadic and is_power_of_two(x.scale, ws) and magnitude.max() < 2**24
         relative = 2.0**-21 if magnitude.max() < 2.0**30 else 2.0**-19  # sums of 64 bits
         self.text.append(f"{wtype} weights{' per channel' if per_channel else ''}{', bias' if with_bias else ''}")
-        weight = self.constant(w.astype(wtype), "w")
-        if qlinear and self.chance(.25) and not x.dtype.endswith("16"):
+        weight = self.integer_constant(w, wtype, "w")
+        if qlinear and wtype not in SMALL and self.chance(.25) and not x.dtype.endswith("16"):
             parameters = self.choose(real)
             scale, zero, dtype = parameters
             q = self.rounded(real, size, parameters, exact, relative)
@@ -303,7 +319,7 @@ class Builder:
                 return self.stored(name, q, dtype, scale, zero)
         inputs = [weight, self.constant(np.asarray(ws, np.float32), "scale")]
         if np.any(wz) or self.chance(.7):
-            inputs.append(self.constant(np.asarray(wz, wtype), "zero"))
+            inputs.append(self.integer_constant(wz, wtype, "zero"))
         attributes = {"axis": axis} if per_channel else {}
         inputs[0] = self.stored_weights(inputs, (w - np.reshape(wz, along)) * np.reshape(ws, along), attributes)
         name = qdq([self.dequantize(x), self.node("DequantizeLinear", inputs, **attributes)],
@@ -893,6 +909,14 @@ class Builder:
             raise Ambiguous("empty")
 
 
+class NarrowBuilder(Builder):
+    """Graphs whose weights have two or four bits."""
+
+    def weight_type(self):
+        self.graph.opsets[""] = 25
+        return self.pick("int4", "int4", "int4", "uint4", "uint4", "int2", "uint2")
+
+
 def families():
     """Graphs with steps of their own: their numbers, the class that makes them, and the steps that it has more."""
     from exporters import ExporterBuilder
@@ -900,11 +924,12 @@ def families():
     return [(range(2200, 2300), Builder, ("bilinear",) * 20), (range(2300, 2350), Builder, ("ordered",) * 40),
             (range(2350, 2550), ExporterBuilder, ExporterBuilder.MORE),
             (range(2550, 2650), Builder, ("normalized",) * 40), (range(2650, 2730), Builder, ("interpolated",) * 40),
-            (range(2730, 2830), RecurrentBuilder, RecurrentBuilder.MORE)]
+            (range(2730, 2830), RecurrentBuilder, RecurrentBuilder.MORE),
+            (range(2830, 2930), NarrowBuilder, ("conv", "gemm") * 6)]
 
 
 WIDE = (*range(2000, 2200), *range(2634, 2650), *range(2720, 2730), *range(2810, 2830))  # graphs with activations of 16 bits
-COUNT = 2830  # graphs in all
+COUNT = 2930  # graphs in all
 
 
 def build(seed, number, graph, prefix=""):

@@ -537,7 +537,7 @@ SmallVector<Value> Gemm::wideSums(Emitter &b, Value weight, ValueRange zeros, in
 int64_t dlc::kernels::dsp::gemmScratch(const Shape &s, nn::KernelAttr kernel) {
   Patch patch(s);
   int64_t copied = s.padElement ? patch.elements() * s.elementBytes() : 0;
-  return patch.groups() * 8 * kernel.getColumns() + copied;
+  return expandedBytes(patch, kernel) + copied;
 }
 
 void dlc::kernels::dsp::emitGemm(const Shape &s, nn::KernelAttr kernel, Value scratch,

@@ -63,11 +63,7 @@ class Network:
     def small(self, q, dtype):
         """A constant of a type that numpy may not have."""
         bits, number, _, _ = BITS[dtype]
-        name = self.fresh()
-        dims = b"".join(onnx_file.number(1, d) for d in q.shape)
-        self.graph.constants.append(dims + onnx_file.number(2, number) + onnx_file.chunk(8, name)
-                                    + onnx_file.chunk(9, packed(q, bits).tobytes()))
-        return name
+        return self.graph.constant_of(self.fresh(), q.shape, number, packed(q, bits).tobytes())
 
     def integers(self, shape, dtype):
         return self.rng.integers(BITS[dtype][2], BITS[dtype][3] + 1, shape)
