@@ -10,8 +10,8 @@
 // CHECK: call @net_kernel_0
 module attributes {rt.name = "net", rt.optimize = "size", rt.target = #rt.target<name = "cortex-m4", triple = "thumbv7em-unknown-none-eabihf", cpu = "cortex-m4", features = "", float_abi = "hard", isa = "scalar", vector_registers = 0, index_bits = 32, hosted = false, dsp = true, fpu_f32 = true>} {
 func.func @net_run(%x: tensor<1x16xi8>) -> tensor<1x14xi8> {
-  %w = arith.constant dense<3> : tensor<16x10xi8>
-  %v = arith.constant dense<2> : tensor<12x14xi8>
+  %w = arith.constant dense<30> : tensor<16x10xi8>
+  %v = arith.constant dense<20> : tensor<12x14xi8>
   %b = arith.constant dense<7> : tensor<10xi32>
   %c = arith.constant dense<9> : tensor<14xi32>
   %three = arith.constant 3 : i32
