@@ -3,6 +3,7 @@ floats between a pair of QuantizeLinear and DequantizeLinear, activations made o
 
 import numpy as np
 
+from builder import convolve
 from graphs import Builder
 
 
@@ -41,7 +42,6 @@ class ExporterBuilder(Builder):
             kernel = self.pick(1, 3)
             pads = [kernel // 2] * 4
             self.text.append(f"residual {list(x.shape)} kernel {kernel}")
-            from graphs import convolve
             return self.linear(x, (c, c, kernel, kernel), 0,
                                lambda a, w: convolve(a, w, 1, [1, 1], [1, 1], pads),
                                lambda inputs, bias: self.node("Conv", inputs + ([bias] if bias else []),

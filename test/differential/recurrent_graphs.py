@@ -5,7 +5,8 @@ import sys
 
 import numpy as np
 
-from graphs import Builder, RANGES
+from builder import RANGES
+from graphs import Builder
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.path += [str(ROOT / "examples" / "digits"), str(ROOT / "test" / "EndToEnd" / "Inputs")]
