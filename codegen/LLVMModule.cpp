@@ -1,6 +1,7 @@
 // This file turns the LLVM dialect into an optimized LLVM module.
 #include "codegen/LLVMModule.h"
 
+#include "codegen/FixedPointConversions.h"
 #include "codegen/GatherAddresses.h"
 #include "dialects/RT/RT.h"
 #include "mlir/Target/LLVMIR/Dialect/ArmNeon/ArmNeonToLLVMIRTranslation.h"
@@ -155,6 +156,7 @@ void codegen::optimize(llvm::Module &module, llvm::TargetMachine &machine,
         [](llvm::ModulePassManager &manager, llvm::OptimizationLevel, llvm::ThinOrFullLTOPhase) {
           llvm::FunctionPassManager functions;
           functions.addPass(GatherAddresses());
+          functions.addPass(FixedPointConversions());
           functions.addPass(llvm::DCEPass());
           manager.addPass(llvm::createModuleToFunctionPassAdaptor(std::move(functions)));
         });
