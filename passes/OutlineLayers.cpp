@@ -46,28 +46,38 @@ bool isStep(Operation *op) {
   return op->getNumRegions() || isa<memref::CopyOp>(op);
 }
 
-/// Bytes [first, second) of an arena.
+/// Bytes [first, second) of an arena, an input or an output.
 struct ArenaRange {
   Value arena;
   int64_t first, second;
 };
 
-/// What an arena view covers; empty when it is none.
+/// What a buffer covers; nothing where that is not known.
 std::optional<ArenaRange> arenaRange(Value v) {
+  auto type = cast<MemRefType>(v.getType());
+  int64_t first = 0, size = 0;
   auto view = v.getDefiningOp<memref::ViewOp>();
-  if (!view)
+  if (auto bytes = view ? view->getAttrOfType<IntegerAttr>(dlc::rt::kBytes) : IntegerAttr()) {
+    size = bytes.getInt();
+  } else if (type.hasStaticShape() && type.getLayout().isIdentity()) {
+    int64_t bits = type.getElementType().isIndex() ? 64 : type.getElementTypeBitWidth();
+    size = type.getNumElements() * ((bits + 7) / 8);
+  } else {
     return std::nullopt;
-  auto offset = getConstantIntValue(view.getByteShift());
-  auto type = view.getType();
-  if (auto bytes = view->getAttrOfType<IntegerAttr>(dlc::rt::kBytes); offset && bytes)
-    return ArenaRange{view.getSource(), *offset, *offset + bytes.getInt()};
-  if (!offset || !type.hasStaticShape())
-    return std::nullopt;
-  int64_t bits = type.getElementType().isIndex()
-                     ? 64
-                     : type.getElementTypeBitWidth();
-  return ArenaRange{view.getSource(), *offset,
-                    *offset + type.getNumElements() * ((bits + 7) / 8)};
+  }
+  // Down to what the memory belongs to: the arena, an input or an output.
+  while (Operation *def = v.getDefiningOp()) {
+    if (auto part = dyn_cast<memref::ViewOp>(def)) {
+      auto offset = getConstantIntValue(part.getByteShift());
+      if (!offset)
+        return std::nullopt;
+      first += *offset;
+    } else if (!isa<memref::CollapseShapeOp, memref::ExpandShapeOp, memref::CastOp>(def)) {
+      break;
+    }
+    v = def->getOperand(0);
+  }
+  return ArenaRange{v, first, first + size};
 }
 
 /// The micro-kernel that a layer runs, "loops" when it is none.
@@ -189,7 +199,7 @@ struct OutlineLayers : dlc::impl::OutlineLayersBase<OutlineLayers> {
       auto range = arenaRange(v);
       bool alone = llvm::none_of(llvm::enumerate(arguments), [&](auto other) {
         auto [j, w] = other;
-        auto otherRange = arenaRange(w);
+        auto otherRange = isa<MemRefType>(w.getType()) ? arenaRange(w) : std::nullopt;
         return i != j && range && !isOnlyShape(layer.getArgument(j)) && otherRange && range->arena == otherRange->arena &&
                range->first < otherRange->second &&
                otherRange->first < range->second;
