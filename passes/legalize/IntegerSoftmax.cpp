@@ -64,6 +64,54 @@ static Value quotient(ImplicitLocOpBuilder &b, Value x, Value y) {
   return arith::ExtUIOp::create(b, i64, loop.getResult(1));
 }
 
+Value dlc::legalize::softmaxOfExponentials(Node &n, nn::DequantizeOp dq, int64_t axis, int64_t whole, int shift,
+                                           const Format &out, Combine exponential, Combine quotient) {
+  ImplicitLocOpBuilder &b = n.b;
+  Type i32 = b.getI32Type(), i64 = b.getI64Type();
+  Type storage = b.getIntegerType(getElementTypeOrSelf(dq.getInput().getType()).getIntOrFloatBitWidth());
+  int64_t rank = n.rank(0);
+  bool isUnsigned = dq.isUnsigned();
+  Value x = dq.getInput();
+  Value lowest = n.scalarInt(storage, static_cast<int64_t>(dq.getLo()));
+  Value most = n.reduce(x, {axis}, lowest, [&](ImplicitLocOpBuilder &ib, Value v, Value acc) -> Value {
+    return Scalar(ib, v).max(Scalar(ib, acc), isUnsigned);
+  });
+  auto number = [&](ImplicitLocOpBuilder &ib, int64_t v) -> Value {
+    return arith::ConstantOp::create(ib, ib.getI64IntegerAttr(v));
+  };
+  SmallVector<OpFoldResult> rows = n.sizes(x);
+  rows.erase(rows.begin() + axis);
+  AffineMap all = b.getMultiDimIdentityMap(rank), row = all.dropResult(axis);
+  SmallVector<utils::IteratorType> loops(rank, utils::IteratorType::parallel);
+  loops[axis] = utils::IteratorType::reduction;
+  Value zeros = n.fill(rows, n.scalarInt(i64, 0));
+  Value sum = linalg::GenericOp::create(
+                  b, zeros.getType(), ValueRange{x, most}, zeros,
+                  ArrayRef<AffineMap>{all, row, row}, loops,
+                  [&](OpBuilder &ob, Location loc, ValueRange v) {
+                    ImplicitLocOpBuilder ib(loc, ob);
+                    Value one = exponential(ib, toSignless(ib, v[0]), toSignless(ib, v[1]));
+                    linalg::YieldOp::create(ib, arith::AddIOp::create(ib, one, v[2]).getResult());
+                  })
+                  .getResult(0);
+  // steps / sum, rounded; 2^31 + 1 at most, as a sum has at least 2^31 - 1.
+  Value factor = n.map(sum, i64, [&](ImplicitLocOpBuilder &ib, ValueRange v) -> Value {
+    Value half = arith::ShRUIOp::create(ib, v[0], number(ib, 1));
+    return quotient(ib, arith::AddIOp::create(ib, number(ib, whole), half), v[0]);
+  });
+  auto result = n.elementwise(
+      {x, n.expandDims(most, {axis}), n.expandDims(factor, {axis})}, out.storage,
+      [&](ImplicitLocOpBuilder &ib, ValueRange v) -> Value {
+        quantize::Emit e(ib);
+        Value y = arith::MulIOp::create(ib, exponential(ib, v[0], v[1]), v[2]);
+        y = arith::AddIOp::create(ib, y, number(ib, int64_t(1) << (shift - 1)));
+        y = arith::ShRUIOp::create(ib, y, number(ib, shift));
+        y = arith::TruncIOp::create(ib, i32, y);
+        return e.narrowed(e.add(y, out.zero), out.lo, out.hi, ib.getIntegerType(out.storage.getIntOrFloatBitWidth()));
+      });
+  return failed(result) ? Value() : *result;
+}
+
 Value dlc::legalize::exactSoftmax(Node &n, const Format &out) {
   auto dq = n.has(0) ? n.in(0).getDefiningOp<nn::DequantizeOp>() : nn::DequantizeOp();
   auto axisAttr = n.i64("axis", n.opset() < 13 ? 1 : -1);
@@ -97,16 +145,8 @@ Value dlc::legalize::exactSoftmax(Node &n, const Format &out) {
   };
   Value high = table(1 << kDigit, kHighBits), low = table(1, kLowBits);
   ImplicitLocOpBuilder &b = n.b;
-  Type i32 = b.getI32Type(), i64 = b.getI64Type();
+  Type i64 = b.getI64Type();
   bool isUnsigned = dq.isUnsigned();
-  Value x = dq.getInput();
-  Value lowest = n.scalarInt(b.getI8Type(), static_cast<int64_t>(dq.getLo()));
-  Value most = n.reduce(x, {axis}, lowest, [&](ImplicitLocOpBuilder &ib, Value v, Value acc) -> Value {
-    return Scalar(ib, v).max(Scalar(ib, acc), isUnsigned);
-  });
-  auto number = [&](ImplicitLocOpBuilder &ib, int64_t v) -> Value {
-    return arith::ConstantOp::create(ib, ib.getI64IntegerAttr(v));
-  };
   auto exponential = [&](ImplicitLocOpBuilder &ib, Value v, Value max) -> Value {
     quantize::Emit e(ib);
     Value distance = e.sub(e.extended(max, isUnsigned), e.extended(v, isUnsigned));
@@ -116,37 +156,7 @@ Value dlc::legalize::exactSoftmax(Node &n, const Format &out) {
     };
     Value x = entry(high, arith::ShRUIOp::create(ib, distance, e.constant(kDigit)));
     Value y = entry(low, arith::AndIOp::create(ib, distance, e.constant((1 << kDigit) - 1)));
-    return arith::ShRUIOp::create(ib, arith::MulIOp::create(ib, x, y), number(ib, kLowBits));
+    return arith::ShRUIOp::create(ib, arith::MulIOp::create(ib, x, y), arith::ConstantOp::create(ib, ib.getI64IntegerAttr(kLowBits)));
   };
-  SmallVector<OpFoldResult> rows = n.sizes(x);
-  rows.erase(rows.begin() + axis);
-  AffineMap all = b.getMultiDimIdentityMap(rank), row = all.dropResult(axis);
-  SmallVector<utils::IteratorType> loops(rank, utils::IteratorType::parallel);
-  loops[axis] = utils::IteratorType::reduction;
-  Value zeros = n.fill(rows, n.scalarInt(i64, 0));
-  Value sum = linalg::GenericOp::create(
-                  b, zeros.getType(), ValueRange{x, most}, zeros,
-                  ArrayRef<AffineMap>{all, row, row}, loops,
-                  [&](OpBuilder &ob, Location loc, ValueRange v) {
-                    ImplicitLocOpBuilder ib(loc, ob);
-                    Value one = exponential(ib, toSignless(ib, v[0]), toSignless(ib, v[1]));
-                    linalg::YieldOp::create(ib, arith::AddIOp::create(ib, one, v[2]).getResult());
-                  })
-                  .getResult(0);
-  // steps / sum, rounded; 2^31 + 1 at most, as a sum has at least 2^31 - 1.
-  Value factor = n.map(sum, i64, [&](ImplicitLocOpBuilder &ib, ValueRange v) -> Value {
-    Value half = arith::ShRUIOp::create(ib, v[0], number(ib, 1));
-    return quotient(ib, arith::AddIOp::create(ib, number(ib, whole), half), v[0]);
-  });
-  auto result = n.elementwise(
-      {x, n.expandDims(most, {axis}), n.expandDims(factor, {axis})}, out.storage,
-      [&](ImplicitLocOpBuilder &ib, ValueRange v) -> Value {
-        quantize::Emit e(ib);
-        Value y = arith::MulIOp::create(ib, exponential(ib, v[0], v[1]), v[2]);
-        y = arith::AddIOp::create(ib, y, number(ib, int64_t(1) << (shift - 1)));
-        y = arith::ShRUIOp::create(ib, y, number(ib, shift));
-        y = arith::TruncIOp::create(ib, i32, y);
-        return e.narrowed(e.add(y, out.zero), out.lo, out.hi, ib.getIntegerType(out.storage.getIntOrFloatBitWidth()));
-      });
-  return failed(result) ? Value() : *result;
+  return softmaxOfExponentials(n, dq, axis, whole, shift, out, exponential, quotient);
 }

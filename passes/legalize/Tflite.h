@@ -24,6 +24,14 @@ Value quantizedResult(Node &n, Value x, const Format &out);
 /// Whether quantizedResult may find such a form for an operator, or through one, in the default rounding mode.
 bool hasIntegerForm(llvm::StringRef name);
 
+using Combine = llvm::function_ref<Value(mlir::ImplicitLocOpBuilder &, Value, Value)>;
+
+/// Softmax along `axis` of the tensor behind `dq`: exponential(x, largest of the row) are i64 of about 2^31 at
+/// most, `whole` is the number of result steps in 1 times 2^shift, and `quotient` divides it, once a row, by
+/// their sum.
+Value softmaxOfExponentials(Node &n, nn::DequantizeOp dq, int64_t axis, int64_t whole, int shift, const Format &out,
+                            Combine exponential, Combine quotient);
+
 /// Softmax along any axis of a dequantized 8-bit tensor, of exponentials with 31 bits;
 /// null when its form is another, or floats suit the target better.
 Value exactSoftmax(Node &n, const Format &out);

@@ -54,14 +54,6 @@ Value dlc::legalize::wideSoftmax(Node &n, const Format &out) {
   Value exps = n.constantTensor(DenseElementsAttr::get(
       RankedTensorType::get({static_cast<int64_t>(values.size())}, i32), ArrayRef<int32_t>(values)));
   bool isUnsigned = dq.isUnsigned();
-  Value x = dq.getInput();
-  Value lowest = n.scalarInt(b.getI16Type(), static_cast<int64_t>(dq.getLo()));
-  Value most = n.reduce(x, {axis}, lowest, [&](ImplicitLocOpBuilder &ib, Value v, Value acc) -> Value {
-    return Scalar(ib, v).max(Scalar(ib, acc), isUnsigned);
-  });
-  auto number = [&](ImplicitLocOpBuilder &ib, int64_t v) -> Value {
-    return arith::ConstantOp::create(ib, ib.getI64IntegerAttr(v));
-  };
   auto exponential = [&](ImplicitLocOpBuilder &ib, Value v, Value max) -> Value {
     quantize::Emit e(ib);
     auto at = [&](Value i) -> Value {
@@ -73,37 +65,10 @@ Value dlc::legalize::wideSoftmax(Node &n, const Format &out) {
     Value upper = arith::ShRUIOp::create(ib, distance, e.constant(kLower));
     upper = arith::MinUIOp::create(ib, upper, e.constant(last));
     Value product = arith::MulIOp::create(ib, at(lower), at(e.add(upper, 1 << kLower)));
-    return arith::ShRUIOp::create(ib, product, number(ib, kBits));
+    return arith::ShRUIOp::create(ib, product, arith::ConstantOp::create(ib, ib.getI64IntegerAttr(kBits)));
   };
-  SmallVector<OpFoldResult> rows = n.sizes(x);
-  rows.erase(rows.begin() + axis);
-  AffineMap all = b.getMultiDimIdentityMap(rank), row = all.dropResult(axis);
-  SmallVector<utils::IteratorType> loops(rank, utils::IteratorType::parallel);
-  loops[axis] = utils::IteratorType::reduction;
-  Value zeros = n.fill(rows, n.scalarInt(i64, 0));
-  Value sum = linalg::GenericOp::create(
-                  b, zeros.getType(), ValueRange{x, most}, zeros,
-                  ArrayRef<AffineMap>{all, row, row}, loops,
-                  [&](OpBuilder &ob, Location loc, ValueRange v) {
-                    ImplicitLocOpBuilder ib(loc, ob);
-                    Value one = exponential(ib, toSignless(ib, v[0]), toSignless(ib, v[1]));
-                    linalg::YieldOp::create(ib, arith::AddIOp::create(ib, one, v[2]).getResult());
-                  })
-                  .getResult(0);
-  // steps / sum, rounded; at most 2^31, as a sum has at least 2^31.
-  Value factor = n.map(sum, i64, [&](ImplicitLocOpBuilder &ib, ValueRange v) -> Value {
-    Value half = arith::ShRUIOp::create(ib, v[0], number(ib, 1));
-    return arith::DivUIOp::create(ib, arith::AddIOp::create(ib, number(ib, whole), half), v[0]);
-  });
-  auto result = n.elementwise(
-      {x, n.expandDims(most, {axis}), n.expandDims(factor, {axis})}, out.storage,
-      [&](ImplicitLocOpBuilder &ib, ValueRange v) -> Value {
-        quantize::Emit e(ib);
-        Value y = arith::MulIOp::create(ib, exponential(ib, v[0], v[1]), v[2]);
-        y = arith::AddIOp::create(ib, y, number(ib, int64_t(1) << (shift - 1)));
-        y = arith::TruncIOp::create(ib, i32, arith::ShRUIOp::create(ib, y, number(ib, shift)));
-        return e.narrowed(e.add(y, out.zero), out.lo, out.hi,
-                          ib.getIntegerType(out.storage.getIntOrFloatBitWidth()));
-      });
-  return failed(result) ? Value() : *result;
+  auto quotient = [](ImplicitLocOpBuilder &ib, Value x, Value y) -> Value {
+    return arith::DivUIOp::create(ib, x, y);
+  };
+  return softmaxOfExponentials(n, dq, axis, whole, shift, out, exponential, quotient);
 }
